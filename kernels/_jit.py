@@ -1,0 +1,114 @@
+"""The jit flags and the cache location: the only place where they are decided.
+
+Flags, each with its reason:
+
+- no ``fastmath``: vector code asks for fused multiply-add explicitly, and NaN and infinity must survive to be detected.
+- ``error_model="numpy"``: no division check, hence no branch and no exception path in the loops.
+- ``boundscheck=False``: whatever ``NUMBA_BOUNDSCHECK`` says, pointers are used that numba cannot check.
+- ``nogil=True``: kernels touch no Python object.
+
+Cache: numba's own index does not see a change in a callee of another file, in a constant or in a flag. So compiled code
+lives in the user's cache folder, in a subfolder named by a digest of every source of this package, the versions of
+numba, llvmlite and Python, and the vector length. A stale kernel can never be loaded. Only the entry points are cached;
+what they call is compiled into them. The cache settings of other packages in the process are left alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+import llvmlite
+import numba
+from numba.core import caching
+from numba.misc.appdirs import user_cache_dir
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function into each of its callers (a few vector operations, no call left)."""
+    return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)(function)
+
+
+def called(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function once, to be called from other compiled code."""
+    return numba.njit(no_cfunc_wrapper=True, **_FLAGS)(function)
+
+
+def entry_point(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that Python calls, lazily at its first call, and keep the machine code on disk."""
+    dispatcher = numba.njit(no_cfunc_wrapper=True, **_FLAGS)(function)
+    if cache_folder() is not None:
+        dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """Return the folder of the compiled code, made if need be, or None where no folder can be written.
+
+    ``SCRATCH_MLP_CACHE_DIR`` overrides the user's cache folder.
+    """
+    base = os.environ.get("SCRATCH_MLP_CACHE_DIR") or user_cache_dir("scratch-mlp", appauthor=False)
+    for root in (Path(base), Path(tempfile.gettempdir()) / f"scratch-mlp-{_user()}"):
+        folder = root / _digest()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+
+
+@functools.cache
+def _digest() -> str:
+    """Name everything that the compiled code depends on and numba's own cache index does not hold."""
+    digest = hashlib.sha256()
+    versions = (numba.__version__, llvmlite.__version__, sys.version, os.environ.get("SCRATCH_MLP_VECTOR_BYTES", ""))
+    digest.update(repr(versions).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    """Tell numba's cache where the files of one function go."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
+        return cls(py_func)
+
+    def get_cache_path(self) -> str:
+        return str(cache_folder())
+
+    def get_source_stamp(self) -> str:
+        return _digest()
+
+    def get_disambiguator(self) -> str:
+        return str(self._function.__module__)
+
+
+class _CacheImplementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes: ClassVar[list[type]] = [_Locator]
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheImplementation

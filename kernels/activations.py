@@ -1,0 +1,156 @@
+"""Activation functions over arrays, and their derivatives as functions of the output.
+
+======== ============== ============================
+name     h(z)           dh/dz as a function of h
+======== ============== ============================
+identity z              1
+sigmoid  1/(1+exp(-z))  h (1 - h)
+tanh     tanh(z)        1 - h**2
+relu     max(z, 0)      1 where h > 0, else 0
+softmax  exp(z)/sum     h (d_h - sum(h d_h)), applied to the incoming gradient d_h; rows belong together
+======== ============== ============================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kernels import elementary
+from kernels._jit import called, entry_point, inlined
+from kernels.simd import (
+    address,
+    advance,
+    fma,
+    get,
+    lanes,
+    load,
+    load_first,
+    max_lanes,
+    select_less,
+    splat,
+    store,
+    store_first,
+    sum_lanes,
+)
+
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
+ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+
+
+@inlined
+def identity_derivative(h: Any) -> Any:
+    """Return 1 for a vector h of identity's outputs."""
+    return splat(h, 1.0)
+
+
+@inlined
+def sigmoid_derivative(h: Any) -> Any:
+    """Return h (1 - h) for a vector h of sigmoid's outputs."""
+    return h * (1.0 - h)
+
+
+@inlined
+def tanh_derivative(h: Any) -> Any:
+    """Return 1 - h**2 for a vector h of tanh's outputs, as (1 - h)(1 + h), which is accurate near |h| = 1."""
+    return (1.0 - h) * (1.0 + h)
+
+
+@inlined
+def relu_derivative(h: Any) -> Any:
+    """Return 1 where h > 0 and 0 elsewhere for a vector h of relu's outputs."""
+    return select_less(splat(h, 0.0), h, splat(h, 1.0), splat(h, 0.0))
+
+
+@inlined
+def _map_inplace(function: Any, h: Any, n: int) -> None:
+    VL = lanes(h)
+    whole = n // VL * VL
+    for i in range(0, whole, VL):
+        store(h, i, function(load(h, i)))
+    if whole < n:
+        store_first(h, whole, function(load_first(h, whole, n - whole, 0.0)), n - whole)
+
+
+@inlined
+def _multiply_inplace(derivative: Any, h: Any, delta: Any, n: int) -> None:
+    VL = lanes(h)
+    whole = n // VL * VL
+    for i in range(0, whole, VL):
+        store(delta, i, load(delta, i) * derivative(load(h, i)))
+    rest = n - whole
+    if rest > 0:
+        product = load_first(delta, whole, rest, 0.0) * derivative(load_first(h, whole, rest, 0.0))
+        store_first(delta, whole, product, rest)
+
+
+@inlined
+def softmax_row(z: Any, n: int) -> Any:
+    """Overwrite the n logits at z by their softmax; return log(sum(exp(z))) = (largest z, sum of exp(z - largest))."""
+    VL = lanes(z)
+    largest = splat(z, -np.inf)
+    for j in range(0, n, VL):
+        largest = max(load_first(z, j, n - j, -np.inf), largest)
+    shift = max_lanes(largest)
+    total = splat(z, 0.0)
+    for j in range(0, n, VL):
+        e = elementary.exp(load_first(z, j, n - j, -np.inf) - splat(z, shift))
+        total = total + e
+        store_first(z, j, e, n - j)
+    scale = sum_lanes(total)
+    for j in range(0, n, VL):
+        store_first(z, j, load_first(z, j, n - j, 0.0) / splat(z, scale), n - j)
+    return shift, scale
+
+
+@inlined
+def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
+    VL = lanes(h)
+    total = splat(h, 0.0)
+    for j in range(0, n, VL):
+        total = fma(load_first(h, j, n - j, 0.0), load_first(delta, j, n - j, 0.0), total)
+    mean = splat(h, sum_lanes(total))
+    for j in range(0, n, VL):
+        row = load_first(h, j, n - j, 0.0) * (load_first(delta, j, n - j, 0.0) - mean)
+        store_first(delta, j, row, n - j)
+
+
+@called
+def activate(activation: int, h: Any, rows: int, columns: int) -> None:
+    """Overwrite the logits (rows, columns) at the pointer h by their activation."""
+    if activation == SIGMOID:
+        _map_inplace(elementary.sigmoid, h, rows * columns)
+    elif activation == TANH:
+        _map_inplace(elementary.tanh, h, rows * columns)
+    elif activation == RELU:
+        _map_inplace(elementary.relu, h, rows * columns)
+    elif activation == SOFTMAX:
+        for i in range(rows):
+            softmax_row(advance(h, i * columns), columns)
+
+
+@called
+def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, columns: int) -> None:
+    """Turn dL/dh at the pointer delta into dL/dz, given the outputs h; both are (rows, columns)."""
+    if activation == SIGMOID:
+        _multiply_inplace(sigmoid_derivative, h, delta, rows * columns)
+    elif activation == TANH:
+        _multiply_inplace(tanh_derivative, h, delta, rows * columns)
+    elif activation == RELU:
+        _multiply_inplace(relu_derivative, h, delta, rows * columns)
+    elif activation == SOFTMAX:
+        for i in range(rows):
+            _softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
+
+
+@entry_point
+def activate_inplace(activation: int, h: np.ndarray) -> None:
+    """Overwrite the logits h (n_samples, n_units) by their activation."""
+    activate(activation, address(h, 0), h.shape[0], h.shape[1])
+
+
+@entry_point
+def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.ndarray) -> None:
+    """Turn delta from dL/dh into dL/dz, given the outputs h; both (n_samples, n_units)."""
+    multiply_by_derivative(activation, address(h, 0), address(delta, 0), h.shape[0], h.shape[1])

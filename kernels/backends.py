@@ -1,0 +1,55 @@
+"""The two backends behind one interface: compiled loops ("numba") and NumPy operations ("numpy")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels import activations, gemm, network, reference
+from kernels.structs import Network, Progress, Workspace
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The functions of one backend; `reference` documents each."""
+
+    name: str
+    matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    matmul_nt: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    affine: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+    activate_inplace: Callable[[int, np.ndarray], None]
+    multiply_by_derivative_inplace: Callable[[int, np.ndarray, np.ndarray], None]
+    forward: Callable[[Network, np.ndarray, np.ndarray, Workspace, np.ndarray], None]
+    loss_and_gradients: Callable[..., float]
+    train: Callable[..., Progress]
+
+
+BACKENDS = {
+    "numba": Backend(
+        "numba",
+        gemm.matmul,
+        gemm.matmul_tn,
+        gemm.matmul_nt,
+        gemm.affine,
+        activations.activate_inplace,
+        activations.multiply_by_derivative_inplace,
+        network.forward,
+        network.loss_and_gradients,
+        network.train,
+    ),
+    "numpy": Backend(
+        "numpy",
+        reference.matmul,
+        reference.matmul_tn,
+        reference.matmul_nt,
+        reference.affine,
+        reference.activate_inplace,
+        reference.multiply_by_derivative_inplace,
+        reference.forward,
+        reference.loss_and_gradients,
+        reference.train,
+    ),
+}

@@ -1,0 +1,148 @@
+"""Loss, output activation and delta in one pass over the output layer.
+
+With N rows, targets y and outputs h = act(z):
+
+- mse: ``1/(2N) sum (y - h)**2`` over samples and outputs, with any activation;
+- cross_entropy with softmax: ``-1/N sum y log h``, rows of y summing to any total;
+- cross_entropy with sigmoid: ``-1/N sum (y log h + (1 - y) log(1 - h))`` over samples and outputs.
+
+Cross-entropy is computed from the logits, so it stays finite where h rounds to 0 or 1. The functions here return the sum
+and leave the factor to `network`, which also adds the penalties. The delta is dL/dz times the given scale.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kernels import elementary
+from kernels._jit import called, inlined
+from kernels.activations import (
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    activate,
+    identity_derivative,
+    multiply_by_derivative,
+    relu_derivative,
+    sigmoid_derivative,
+    softmax_row,
+    tanh_derivative,
+)
+from kernels.simd import (
+    absolute,
+    advance,
+    fma,
+    get,
+    lanes,
+    load_first,
+
+    splat,
+    store_first,
+    sum_lanes,
+)
+
+MSE, CROSS_ENTROPY = 0, 1
+LOSSES = {"mse": MSE, "cross_entropy": CROSS_ENTROPY}
+
+
+@inlined
+def _squared_error(function: Any, derivative: Any, z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    """Overwrite z by h = function(z), write scale (h - y) h'(z) to delta and return sum((h - y)**2)."""
+    VL = lanes(z)
+    total = splat(z, 0.0)
+    for i in range(0, n, VL):
+        h = function(load_first(z, i, n - i, 0.0))
+        error = h - load_first(y, i, n - i, 0.0)
+        store_first(z, i, h, n - i)
+        store_first(delta, i, error * derivative(h) * splat(z, scale), n - i)
+        inside = load_first(z, i, n - i, 0.0) - load_first(y, i, n - i, 0.0)
+        total = fma(inside, inside, total)
+    return sum_lanes(total)
+
+
+@inlined
+def _identity(z: Any) -> Any:
+    return z
+
+
+@called
+def squared_error(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
+    """Overwrite the logits z by the outputs h, write scale times dL/dz to delta, return ``sum((y - h)**2)``.
+
+    All are pointers to (rows, columns) elements; L is half the returned sum.
+    """
+    n = rows * columns
+    if activation == SIGMOID:
+        return _squared_error(elementary.sigmoid, sigmoid_derivative, z, y, delta, n, scale)
+    if activation == TANH:
+        return _squared_error(elementary.tanh, tanh_derivative, z, y, delta, n, scale)
+    if activation == RELU:
+        return _squared_error(elementary.relu, relu_derivative, z, y, delta, n, scale)
+    if activation == SOFTMAX:
+        activate(SOFTMAX, z, rows, columns)
+    total = _squared_error(_identity, identity_derivative, z, y, delta, n, scale)
+    if activation == SOFTMAX:
+        multiply_by_derivative(SOFTMAX, z, delta, rows, columns)
+    return total
+
+
+@inlined
+def _softmax_cross_entropy_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    weighted, total = 0.0, 0.0
+    for j in range(n):
+        weighted += float(get(y, j)) * float(get(z, j))
+        total += float(get(y, j))
+    largest, exp_sum = softmax_row(z, n)
+    for j in range(0, n, lanes(z)):
+        h, target = load_first(z, j, n - j, 0.0), load_first(y, j, n - j, 0.0)
+        store_first(delta, j, (h * total - target) * splat(z, scale), n - j)
+    return total * (float(largest) + math.log(float(exp_sum))) - weighted
+
+
+@inlined
+def _sigmoid_cross_entropy(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    total = 0.0
+    VL = lanes(z)
+    for i in range(0, n, VL):
+        logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
+        store_first(delta, i, elementary.exp(splat(z, 0.0) - absolute(logits)), n - i)
+        for j in range(i, min(i + VL, n)):
+            logit = float(get(z, j))
+            total += max(logit, 0.0) - logit * float(get(y, j)) + math.log1p(float(get(delta, j)))
+        h = elementary.sigmoid(logits)
+        store_first(z, i, h, n - i)
+        store_first(delta, i, (h - target) * splat(z, scale), n - i)
+    return total
+
+
+@called
+def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
+    """Do what `squared_error` does for the cross-entropy of softmax or sigmoid outputs; the returned sum is L itself."""
+    if activation == SIGMOID:
+        return _sigmoid_cross_entropy(z, y, delta, rows * columns, scale)
+    total = 0.0
+    for i in range(rows):
+        offset = i * columns
+        total += _softmax_cross_entropy_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
+    return total
+
+
+@called
+def output_delta(
+    loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any
+) -> float:
+    """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
+    if loss == MSE:
+        return 0.5 * float(squared_error(activation, z, y, delta, rows, columns, scale))
+    return cross_entropy(activation, z, y, delta, rows, columns, scale)
+
+
+@called
+def absolute_error(h: Any, y: Any, n: int) -> float:
+    """Return ``sum(|y - h|)`` over n elements at the pointers h and y."""
+    total = splat(h, 0.0)
+    for i in range(0, n, lanes(h)):
+        total = total + absolute(load_first(h, i, n - i, 0.0) - load_first(y, i, n - i, 0.0))
+    return float(sum_lanes(total))

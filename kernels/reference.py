@@ -1,0 +1,280 @@
+"""The NumPy backend: the specification of every kernel, and an honest baseline.
+
+Same functions, arguments and results as the compiled ones in `gemm`, `activations` and `network`. Buffers are allocated
+once and written with ``out=``; views of them are made once per call and number of rows, not per step.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kernels.activations import RELU, SIGMOID, SOFTMAX, TANH
+from kernels.losses import MSE
+from kernels.sampling import shuffle_inplace
+from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples, Workspace
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write ``a @ b`` to `out`: a (m, k), b (k, n), out (m, n)."""
+    np.matmul(a, b, out=out)
+
+
+def matmul_tn(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write ``a.T @ b`` to `out`: a (k, m), b (k, n), out (m, n)."""
+    np.matmul(a.T, b, out=out)
+
+
+def matmul_nt(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write ``a @ b.T`` to `out`: a (m, k), b (n, k), out (m, n)."""
+    np.matmul(a, b.T, out=out)
+
+
+def affine(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
+    """Write ``x @ weight + bias`` to `out`: x (m, k), weight (k, n), bias (n,) or (0,) for none, out (m, n)."""
+    np.matmul(x, weight, out=out)
+    if bias.size:
+        out += bias
+
+
+def activate_inplace(activation: int, h: np.ndarray) -> None:
+    """Overwrite the logits h (n_samples, n_units) by their activation."""
+    if activation == SIGMOID:
+        np.negative(h, out=h)
+        np.exp(h, out=h)
+        h += 1
+        np.reciprocal(h, out=h)
+    elif activation == TANH:
+        np.tanh(h, out=h)
+    elif activation == RELU:
+        np.maximum(h, 0, out=h)
+    elif activation == SOFTMAX:
+        h -= h.max(axis=1, keepdims=True)
+        np.exp(h, out=h)
+        h /= h.sum(axis=1, keepdims=True)
+
+
+def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.ndarray) -> None:
+    """Turn delta from dL/dh into dL/dz, given the outputs h; both (n_samples, n_units)."""
+    if activation == SIGMOID:
+        delta *= h
+        delta *= 1 - h
+    elif activation == TANH:
+        delta *= (1 - h) * (1 + h)
+    elif activation == RELU:
+        delta *= h > 0
+    elif activation == SOFTMAX:
+        delta -= np.einsum("ij,ij->i", h, delta)[:, np.newaxis]
+        delta *= h
+
+
+def output_delta(loss: int, activation: int, z: np.ndarray, y: np.ndarray, delta: np.ndarray, scale: float) -> float:
+    """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
+    if loss == MSE:
+        activate_inplace(activation, z)
+        np.subtract(z, y, out=delta)
+        flat = delta.reshape(-1)
+        total = 0.5 * float(flat @ flat)
+        multiply_by_derivative_inplace(activation, z, delta)
+    elif activation == SIGMOID:
+        total = float((np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum(dtype=np.float64))
+        activate_inplace(SIGMOID, z)
+        np.subtract(z, y, out=delta)
+    else:
+        largest = z.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+        total = float((y * (largest + log_sum - z)).sum(dtype=np.float64))
+        activate_inplace(SOFTMAX, z)
+        np.multiply(z, y.sum(axis=1, keepdims=True), out=delta)
+        delta -= y
+    delta *= z.dtype.type(scale)
+    return total
+
+
+class _Layers:
+    """Views of the flat buffers for one number of rows: weights, biases, their gradients, outputs and deltas."""
+
+    def __init__(self, network: Network, parameters: np.ndarray, workspace: Workspace, rows: int) -> None:
+        sizes = [int(size) for size in network.sizes]
+        self.activations = [int(code) for code in network.activations]
+        self.weights, self.biases, self.d_weights, self.d_biases = [], [], [], []
+        self.outputs, self.deltas = [], []
+        offset = h_offset = 0
+        buffers = (workspace.delta, workspace.other_delta)
+        for layer, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            end = offset + n_in * n_out
+            bias_end = end + (n_out if network.bias else 0)
+            self.weights.append(parameters[offset:end].reshape(n_in, n_out))
+            self.biases.append(parameters[end:bias_end])
+            self.d_weights.append(workspace.gradients[offset:end].reshape(n_in, n_out))
+            self.d_biases.append(workspace.gradients[end:bias_end])
+            self.outputs.append(workspace.outputs[h_offset : h_offset + rows * n_out].reshape(rows, n_out))
+            self.deltas.append(buffers[layer % 2][: rows * n_out].reshape(rows, n_out))
+            offset, h_offset = bias_end, h_offset + workspace.batch_size * n_out
+
+
+def _run_layers(layers: _Layers, x: np.ndarray) -> np.ndarray:
+    """Run all layers, leaving the last one's logits unactivated."""
+    h = x
+    for layer, z in enumerate(layers.outputs):
+        affine(h, layers.weights[layer], layers.biases[layer], z)
+        if layer < len(layers.outputs) - 1:
+            activate_inplace(layers.activations[layer], z)
+        h = z
+    return h
+
+
+def _backward(layers: _Layers, x: np.ndarray) -> None:
+    for layer in reversed(range(len(layers.weights))):
+        h = layers.outputs[layer - 1] if layer else x
+        delta = layers.deltas[layer]
+        matmul_tn(h, delta, layers.d_weights[layer])
+        if layers.d_biases[layer].size:
+            np.sum(delta, axis=0, out=layers.d_biases[layer])
+        if layer:
+            matmul_nt(delta, layers.weights[layer], layers.deltas[layer - 1])
+            multiply_by_derivative_inplace(layers.activations[layer - 1], h, layers.deltas[layer - 1])
+
+
+def _add_penalties(layers: _Layers, rows: int, objective: Objective) -> float:
+    """Add the penalties' gradients and return N times the penalties."""
+    penalty = 0.0
+    for weight, d_weight in zip(layers.weights, layers.d_weights, strict=True):
+        squares = float(np.vdot(weight, weight))
+        penalty += 0.5 * objective.l2 * squares
+        if objective.article:
+            d_weight += weight.dtype.type(objective.l2 * squares)
+        else:
+            penalty += objective.l1 * float(np.abs(weight).sum())
+            d_weight += weight * weight.dtype.type(objective.l2 / rows)
+            d_weight += np.sign(weight) * weight.dtype.type(objective.l1 / rows)
+    return penalty
+
+
+def _loss_and_gradients(
+    network: Network, layers: _Layers, x: np.ndarray, y: np.ndarray, objective: Objective
+) -> float:
+    rows = x.shape[0]
+    z = _run_layers(layers, x)
+    scale = 1.0 if objective.article else 1.0 / rows
+    total = output_delta(network.loss, layers.activations[-1], z, y, layers.deltas[-1], scale)
+    _backward(layers, x)
+    penalty = _add_penalties(layers, rows, objective) if objective.l2 or objective.l1 else 0.0
+    return (total + penalty) / rows
+
+
+def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray) -> None:
+    """Write the network's outputs for x (n_samples, n_features) to out (n_samples, n_outputs), batch by batch."""
+    with np.errstate(over="ignore"):
+        for start in range(0, x.shape[0], workspace.batch_size):
+            rows_x = x[start : start + workspace.batch_size]
+            layers = _Layers(network, parameters, workspace, rows_x.shape[0])
+            z = _run_layers(layers, rows_x)
+            activate_inplace(layers.activations[-1], z)
+            out[start : start + rows_x.shape[0]] = z
+
+
+def loss_and_gradients(
+    network: Network,
+    parameters: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    workspace: Workspace,
+    objective: Objective,
+) -> float:
+    """Write the gradients for all rows, at most a batch, to `workspace.gradients` and return the loss with penalties."""
+    with np.errstate(over="ignore"):
+        layers = _Layers(network, parameters, workspace, x.shape[0])
+        return _loss_and_gradients(network, layers, x, y, objective)
+
+
+def _evaluate(
+    network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace
+) -> tuple[float, float]:
+    """Return the loss without penalties and the share of correct rows; NaN for no rows."""
+    total, correct, n_samples = 0.0, 0, samples.x.shape[0]
+    if n_samples == 0:
+        return math.nan, math.nan
+    for start in range(0, n_samples, workspace.batch_size):
+        x, y = samples.x[start : start + workspace.batch_size], samples.y[start : start + workspace.batch_size]
+        layers = _Layers(network, parameters, workspace, x.shape[0])
+        z = _run_layers(layers, x)
+        total += output_delta(network.loss, layers.activations[-1], z, y, layers.deltas[-1], 1.0)
+        if y.shape[1] == 1:
+            correct += int(np.count_nonzero((z >= 0.5) == (y >= 0.5)))
+        else:
+            correct += int(np.count_nonzero(z.argmax(axis=1) == y.argmax(axis=1)))
+    return total / n_samples, correct / n_samples
+
+
+def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the next batch; shuffle where an epoch starts."""
+    n_samples, start = samples.x.shape[0], int(order.position[0])
+    rows = min(workspace.batch_size, n_samples - start)
+    order.position[0] = (start + rows) % n_samples
+    if not order.order.size:
+        return samples.x[start : start + rows], samples.y[start : start + rows]
+    if start == 0:
+        shuffle_inplace(order.order, order.random)
+    chosen = order.order[start : start + rows]
+    x = workspace.batch_x[: rows * samples.x.shape[1]].reshape(rows, -1)
+    y = workspace.batch_y[: rows * samples.y.shape[1]].reshape(rows, -1)
+    np.take(samples.x, chosen, axis=0, out=x)
+    np.take(samples.y, chosen, axis=0, out=y)
+    return x, y
+
+
+def train(
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    order: Order,
+    workspace: Workspace,
+    objective: Objective,
+    learning_rates: np.ndarray,
+    first_period: int,
+    steps_per_period: int,
+    recorder: Recorder,
+    careful: bool,
+) -> Progress:
+    """Train for as many periods as there are learning rates; see `network.train`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        layers_of_rows: dict[int, _Layers] = {}
+        gradients, update = workspace.gradients, np.empty_like(parameters)
+        records, norm = 0, math.nan
+        for period, rate in enumerate(learning_rates):
+            recorded = (first_period + period) % recorder.every == 0
+            loss_sum = error_sum = 0.0
+            rows_sum = 0
+            for step in range(steps_per_period):
+                x, y = _next_batch(samples, order, workspace)
+                rows = x.shape[0]
+                if rows not in layers_of_rows:
+                    layers_of_rows[rows] = _Layers(network, parameters, workspace, rows)
+                layers = layers_of_rows[rows]
+                loss = _loss_and_gradients(network, layers, x, y, objective)
+                if recorded or careful or objective.clip_norm > 0.0 or not math.isfinite(loss):
+                    norm = math.sqrt(float(np.vdot(gradients, gradients)))
+                if not math.isfinite(loss):
+                    return Progress(records, period, step, norm)
+                if objective.clip_norm > 0.0 and norm > objective.clip_norm:
+                    gradients *= parameters.dtype.type(objective.clip_norm / norm)
+                np.multiply(gradients, parameters.dtype.type(rate), out=update)
+                if careful and not np.isfinite(parameters - update).all():
+                    return Progress(records, period, step, norm)
+                if recorded:
+                    error_sum += float(np.abs(y - layers.outputs[-1]).sum())
+                np.subtract(parameters, update, out=parameters)
+                loss_sum += loss * rows
+                rows_sum += rows
+            if recorded:
+                recorder.table[records] = (
+                    loss_sum / rows_sum,
+                    error_sum / (rows_sum * samples.y.shape[1]),
+                    norm,
+                    *_evaluate(network, parameters, recorder.evaluated, workspace),
+                    *_evaluate(network, parameters, recorder.validation, workspace),
+                )
+                records += 1
+        return Progress(records, len(learning_rates), 0, norm)

@@ -1,0 +1,434 @@
+"""One SIMD register as a numba type, and a block of registers as another.
+
+numba has no vector type. Here `Vec` is a numba type whose machine representation is an LLVM vector, so that a kernel
+written with `load`, `fma` and `store` compiles to exactly those instructions, and reads as plain Python::
+
+    for p in range(k):
+        b = load(b_panel, p)
+        acc = fma(broadcast(a_panel, p), b, acc)
+
+The pieces, all for use inside compiled functions:
+
+- pointers: `address(array, offset)` gives a pointer to an element, `advance(pointer, n)` moves it, `get` and `put` read
+  and write one element. A pointer does not keep
+  its array alive: the caller of the outermost compiled function does.
+- `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
+- vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
+  `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
+  `copy_sign`, `select_less`, `sum_lanes`, `max_lanes`.
+- `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
+  indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers.
+
+The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
+What a kernel computes with the vectors is left to the other modules.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models
+from numba.extending import intrinsic, overload, register_model
+
+from kernels.blocking import VECTOR_BYTES
+
+
+class VecType(types.Type):
+    """A vector of `length` elements of the numba float type `dtype`."""
+
+    def __init__(self, dtype: types.Float) -> None:
+        self.dtype = dtype
+        self.length = VECTOR_BYTES * 8 // dtype.bitwidth
+        super().__init__(name=f"Vec({dtype}x{self.length})")
+
+
+class TileType(types.Type):
+    """A stack block of ``rows x columns`` vectors."""
+
+    def __init__(self, vector: VecType, rows: int, columns: int) -> None:
+        self.vector, self.rows, self.columns = vector, rows, columns
+        super().__init__(name=f"Tile({vector}, {rows}, {columns})")
+
+
+def _element_type(dtype: types.Float) -> ir.Type:
+    return ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
+
+
+def _vector_type(vector: VecType) -> ir.VectorType:
+    return ir.VectorType(_element_type(vector.dtype), vector.length)
+
+
+def _integer_vector_type(vector: VecType) -> ir.VectorType:
+    return ir.VectorType(ir.IntType(vector.dtype.bitwidth), vector.length)
+
+
+@register_model(VecType)
+class _VecModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: VecType) -> None:
+        super().__init__(dmm, fe_type, _vector_type(fe_type))
+
+
+@register_model(TileType)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: TileType) -> None:
+        block = ir.ArrayType(_vector_type(fe_type.vector), fe_type.rows * fe_type.columns)
+        super().__init__(dmm, fe_type, block.as_pointer())
+
+
+# ---------------------------------------------------------------------------------------------------------- pointers
+
+
+@intrinsic
+def address(typingctx: Any, array: Any, offset: Any) -> Any:
+    """Return a pointer to element `offset` of the flattened C-contiguous `array`."""
+    signature = types.CPointer(array.dtype)(array, types.intp)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        view = context.make_array(sig.args[0])(context, builder, args[0])
+        return builder.gep(view.data, [args[1]])
+
+    return signature, codegen
+
+
+@intrinsic
+def advance(typingctx: Any, pointer: Any, n: Any) -> Any:
+    """Return the pointer moved by `n` elements."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def get(typingctx: Any, pointer: Any, i: Any) -> Any:
+    """Return the scalar ``pointer[i]``."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(builder.gep(args[0], [args[1]]))
+
+    return pointer.dtype(pointer, types.intp), codegen
+
+
+@intrinsic
+def put(typingctx: Any, pointer: Any, i: Any, value: Any) -> Any:
+    """Write the scalar `value`, rounded to the element type, to ``pointer[i]``."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp, pointer.dtype), codegen
+
+
+@intrinsic
+def lanes(typingctx: Any, pointer: Any) -> Any:
+    """Return the number of elements in a vector of the pointer's element type."""
+    length = VecType(pointer.dtype).length
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, length)
+
+    return types.intp(pointer), codegen
+
+
+# --------------------------------------------------------------------------------------------------- loads and stores
+
+
+def _vector_address(builder: Any, vector: VecType, pointer: Any, index: Any) -> Any:
+    return builder.bitcast(builder.gep(pointer, [index]), _vector_type(vector).as_pointer())
+
+
+def _first_lanes(builder: Any, vector: VecType, n: Any) -> Any:
+    """Return the mask of the lanes numbered below n."""
+    numbers = ir.Constant(ir.VectorType(n.type, vector.length), list(range(vector.length)))
+    return builder.icmp_signed("<", numbers, _splat(builder, vector.length, n))
+
+
+def _splat(builder: Any, length: int, scalar: Any) -> Any:
+    undefined = ir.Constant(ir.VectorType(scalar.type, length), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), length), [0] * length)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def _llvm_call(builder: Any, name: str, result: ir.Type, args: list[Any]) -> Any:
+    """Call an LLVM intrinsic by its full name (llvmlite's own declaration takes no vector types)."""
+    function_type = ir.FunctionType(result, [a.type for a in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args)
+
+
+def _suffix(vector: VecType) -> str:
+    return f"v{vector.length}f{vector.dtype.bitwidth}"
+
+
+@intrinsic
+def load(typingctx: Any, pointer: Any, index: Any) -> Any:
+    """Load the vector that starts at ``pointer[index]``, aligned or not."""
+    vector = VecType(pointer.dtype)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_vector_address(builder, vector, *args), align=vector.dtype.bitwidth // 8)
+
+    return vector(pointer, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
+    """Store a vector to ``pointer[index ...]``."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target = _vector_address(builder, value, args[0], args[1])
+        builder.store(args[2], target, align=value.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp, value), codegen
+
+
+@intrinsic
+def load_first(typingctx: Any, pointer: Any, index: Any, n: Any, fill: Any) -> Any:
+    """Load the first `n` elements (n <= 0: none, n >= lanes: all); the others are `fill` and their memory is not touched."""
+    vector = VecType(pointer.dtype)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = _vector_address(builder, vector, args[0], args[1])
+        alignment = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
+        mask = _first_lanes(builder, vector, args[2])
+        others = _splat(builder, vector.length, args[3])
+        name = f"llvm.masked.load.{_suffix(vector)}.p0"
+        return _llvm_call(builder, name, others.type, [source, alignment, mask, others])
+
+    return vector(pointer, types.intp, types.intp, vector.dtype), codegen
+
+
+@intrinsic
+def store_first(typingctx: Any, pointer: Any, index: Any, value: Any, n: Any) -> Any:
+    """Store the first `n` lanes (n <= 0: none, n >= lanes: all); memory behind them is never touched."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target = _vector_address(builder, value, args[0], args[1])
+        alignment = ir.Constant(ir.IntType(32), value.dtype.bitwidth // 8)
+        mask = _first_lanes(builder, value, args[3])
+        _llvm_call(builder, f"llvm.masked.store.{_suffix(value)}.p0", ir.VoidType(), [args[2], target, alignment, mask])
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp, value, types.intp), codegen
+
+
+@intrinsic
+def broadcast(typingctx: Any, pointer: Any, index: Any) -> Any:
+    """Return a vector whose every lane is ``pointer[index]``."""
+    vector = VecType(pointer.dtype)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _splat(builder, vector.length, builder.load(builder.gep(args[0], [args[1]])))
+
+    return vector(pointer, types.intp), codegen
+
+
+@intrinsic
+def splat(typingctx: Any, like: Any, scalar: Any) -> Any:
+    """Return a vector of the type of `like` (a vector or a pointer) whose every lane is `scalar`."""
+    vector = like if isinstance(like, VecType) else VecType(like.dtype)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _splat(builder, vector.length, args[1])
+
+    return vector(like, vector.dtype), codegen
+
+
+# --------------------------------------------------------------------------------------------------------- arithmetic
+
+
+@intrinsic
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return ``a * b + c``, rounded once."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _llvm_call(builder, f"llvm.fma.{_suffix(a)}", args[0].type, list(args))
+
+    return a(a, a, a), codegen
+
+
+def _binary(instruction: str) -> Any:
+    @intrinsic
+    def operation(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return getattr(builder, instruction)(*args)
+
+        return a(a, a), codegen
+
+    return operation
+
+
+def _overload_operator(python_operator: Any, instruction: str) -> None:
+    """Give vectors one of ``+ - * /``; a scalar beside a vector is rounded to its element type and splatted."""
+    operation = _binary(instruction)
+
+    @overload(python_operator)
+    def vector_operator(a, b):
+        if isinstance(a, VecType) and isinstance(b, VecType):
+            return lambda a, b: operation(a, b)
+        if isinstance(a, VecType) and isinstance(b, types.Number):
+            return lambda a, b: operation(a, splat(a, b))
+        if isinstance(b, VecType) and isinstance(a, types.Number):
+            return lambda a, b: operation(splat(b, a), b)
+        return None
+
+
+for _operator, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _overload_operator(_operator, _instruction)
+
+
+def _elementwise(llvm_name: str, n_args: int) -> Any:
+    """Make an intrinsic of an LLVM function that maps vectors lane by lane."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _llvm_call(builder, f"llvm.{llvm_name}.{_suffix(sig.return_type)}", args[0].type, list(args))
+
+    if n_args == 1:
+        return intrinsic(lambda typingctx, a: (a(a), codegen))
+    return intrinsic(lambda typingctx, a, b: (a(a, a), codegen))
+
+
+absolute = _elementwise("fabs", 1)
+round_to_even = _elementwise("roundeven", 1)
+copy_sign = _elementwise("copysign", 2)
+
+
+@intrinsic
+def select_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+    """Return, lane by lane, `then` where a < b and `otherwise` elsewhere (also where a or b is not a number)."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return a(a, a, a, a), codegen
+
+
+@overload(min)
+def _minimum(a, b):
+    """``min`` of vectors: b where a is not a number, as the processor's instruction has it."""
+    if isinstance(a, VecType) and isinstance(b, VecType):
+        return lambda a, b: select_less(a, b, a, b)
+    return None
+
+
+@overload(max)
+def _maximum(a, b):
+    """``max`` of vectors: b where a is not a number."""
+    if isinstance(a, VecType) and isinstance(b, VecType):
+        return lambda a, b: select_less(b, a, a, b)
+    return None
+
+
+@intrinsic
+def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
+    """Return ``value * 2**exponent`` for whole numbers `exponent` from the least to the largest normal exponent."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
+        # what is not a number.
+        integers = _integer_vector_type(value)
+        mantissa_bits, bias = (23, 127) if value.dtype.bitwidth == 32 else (52, 1023)
+        shifter = ir.Constant(args[1].type, [1.5 * 2.0**mantissa_bits] * value.length)
+        bits = builder.bitcast(builder.fadd(args[1], shifter), integers)
+        biased = builder.add(bits, ir.Constant(integers, [bias] * value.length))
+        power = builder.shl(biased, ir.Constant(integers, [mantissa_bits] * value.length))
+        return builder.fmul(args[0], builder.bitcast(power, args[0].type))
+
+    return value(value, value), codegen
+
+
+def _halve(builder: Any, value: Any, combine: Any) -> Any:
+    """Combine the lower with the upper half of a vector until one element is left."""
+    width = value.type.count
+    while width > 1:
+        width //= 2
+        nothing = ir.Constant(value.type, ir.Undefined)
+        low, high = (
+            ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width))) for start in (0, width)
+        )
+        value = combine(builder.shuffle_vector(value, nothing, low), builder.shuffle_vector(value, nothing, high))
+    return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+
+@intrinsic
+def sum_lanes(typingctx: Any, value: Any) -> Any:
+    """Return the sum of the lanes, added pairwise in a fixed order."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _halve(builder, args[0], builder.fadd)
+
+    return value.dtype(value), codegen
+
+
+@intrinsic
+def max_lanes(typingctx: Any, value: Any) -> Any:
+    """Return the largest lane (any lane's value where one is not a number)."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _halve(builder, args[0], lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
+
+    return value.dtype(value), codegen
+
+
+# -------------------------------------------------------------------------------------------------------------- tiles
+
+
+@intrinsic(prefer_literal=True)
+def tile(typingctx: Any, pointer: Any, rows: Any, columns: Any) -> Any:
+    """Return a block of ``rows x columns`` zeroed vectors of the pointer's element type; both counts are constants."""
+    if not (isinstance(rows, types.IntegerLiteral) and isinstance(columns, types.IntegerLiteral)):
+        return None
+    block = TileType(VecType(pointer.dtype), rows.literal_value, columns.literal_value)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return cgutils.alloca_once_value(builder, ir.Constant(context.get_value_type(block).pointee, None))
+
+    return block(pointer, rows, columns), codegen
+
+
+def _tile_element(builder: Any, block: TileType, storage: Any, i: Any, j: Any) -> Any:
+    position = builder.add(builder.mul(i, ir.Constant(i.type, block.columns)), j)
+    return builder.gep(storage, [ir.Constant(ir.IntType(32), 0), position])
+
+
+@intrinsic
+def _tile_get(typingctx: Any, block: Any, i: Any, j: Any) -> Any:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_tile_element(builder, block, *args))
+
+    return block.vector(block, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _tile_set(typingctx: Any, block: Any, i: Any, j: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[3], _tile_element(builder, block, *args[:3]))
+        return context.get_dummy_value()
+
+    return types.void(block, types.intp, types.intp, value), codegen
+
+
+@overload(operator.getitem)
+def _tile_getitem(block, index):
+    if isinstance(block, TileType):
+        return lambda block, index: _tile_get(block, index[0], index[1])
+    return None
+
+
+@overload(operator.setitem)
+def _tile_setitem(block, index, value):
+    if isinstance(block, TileType):
+        return lambda block, index, value: _tile_set(block, index[0], index[1], value)
+    return None

@@ -1,0 +1,122 @@
+"""What a kernel is told, as named tuples of arrays and numbers: numba passes them to compiled code as they are.
+
+Parameters of all layers lie in one flat array: for each layer its weight (n_in, n_out) in rows, then its bias (n_out,)
+if the network has biases. Gradients have the same layout.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Columns of a record, in the order of `Recorder.table`.
+RECORD_COLUMNS = (
+    "loss",
+    "mean_abs_error",
+    "gradient_norm",
+    "eval_loss",
+    "eval_accuracy",
+    "val_loss",
+    "val_accuracy",
+)
+
+
+class Network(NamedTuple):
+    """The shape of a network and what it minimises.
+
+    sizes : int64 (n_layers + 1,), from the inputs to the outputs.
+    activations : int64 (n_layers,), codes of `activations.ACTIVATIONS`.
+    loss : code of `losses.LOSSES`.
+    bias : whether layers have biases.
+    """
+
+    sizes: np.ndarray
+    activations: np.ndarray
+    loss: int
+    bias: bool
+
+
+class Workspace(NamedTuple):
+    """Memory that every step writes over; flat arrays of the network's dtype.
+
+    outputs : the layers' outputs, one behind the other, (batch, size) each.
+    delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest size).
+    gradients : the layout of the parameters.
+    packed : blocks of operands of a matrix product.
+    batch_x, batch_y : the rows of a shuffled or short batch.
+    batch_size : rows of the largest batch.
+    """
+
+    outputs: np.ndarray
+    delta: np.ndarray
+    other_delta: np.ndarray
+    gradients: np.ndarray
+    packed: np.ndarray
+    batch_x: np.ndarray
+    batch_y: np.ndarray
+    batch_size: int
+
+
+class Samples(NamedTuple):
+    """Rows to train on or to measure: x (n_samples, n_features), y (n_samples, n_outputs)."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Order(NamedTuple):
+    """Where the training stands in the data.
+
+    order : int64 (n_samples,), the rows' order in this epoch; empty where rows are taken as they come.
+    random : uint64 (1,), the state of `sampling.shuffle`.
+    position : int64 (1,), the row of the epoch at which the next batch starts.
+    """
+
+    order: np.ndarray
+    random: np.ndarray
+    position: np.ndarray
+
+
+class Objective(NamedTuple):
+    """What is added to the loss, and how a gradient becomes a step.
+
+    l2, l1 : coefficients of ``l2/(2N) sum w**2 + l1/N sum |w|``, N being the rows of the batch.
+    clip_norm : largest global norm of a gradient; 0 leaves gradients alone.
+    article : take the update of the article: the gradient of N times the squared error, plus the scalar
+        ``l2 sum(w**2)`` of a weight matrix on each of its entries.
+    """
+
+    l2: float
+    l1: float
+    clip_norm: float
+    article: bool
+
+
+class Recorder(NamedTuple):
+    """What is measured on the way. A period is `steps_per_period` steps (an epoch, or one step).
+
+    table : float64 (n, len(RECORD_COLUMNS)), filled from row 0.
+    every : a record is made of each period whose number is divisible by this.
+    evaluated : rows measured after a recorded period; may have no rows.
+    validation : rows measured likewise; may have no rows.
+    """
+
+    table: np.ndarray
+    every: int
+    evaluated: Samples
+    validation: Samples
+
+
+class Progress(NamedTuple):
+    """How far a call of `train` came.
+
+    records : rows written to `Recorder.table`.
+    periods, steps : complete periods and further steps done.
+    gradient_norm : the global norm of the gradient (before clipping) that was computed last; NaN if none was.
+    """
+
+    records: int
+    periods: int
+    steps: int
+    gradient_norm: float
