@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels import activations, gemm, network, reference
-from kernels.structs import Network, Progress, Workspace
+from kernels.structs import Network, Progress
+from kernels.workspace import Workspace
 
 
 @dataclass(frozen=True)

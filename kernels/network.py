@@ -25,7 +25,8 @@ from kernels.optimizers import (
 )
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, get, lanes, load_first, splat, store_first
-from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples, Workspace
+from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples
+from kernels.workspace import Workspace
 
 
 @inlined

@@ -13,7 +13,8 @@ import numpy as np
 from kernels.activations import RELU, SIGMOID, SOFTMAX, TANH
 from kernels.losses import MSE
 from kernels.sampling import shuffle_inplace
-from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples, Workspace
+from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples
+from kernels.workspace import Workspace
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:

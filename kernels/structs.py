@@ -37,27 +37,6 @@ class Network(NamedTuple):
     bias: bool
 
 
-class Workspace(NamedTuple):
-    """Memory that every step writes over; flat arrays of the network's dtype.
-
-    outputs : the layers' outputs, one behind the other, (batch, size) each.
-    delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest size).
-    gradients : the layout of the parameters.
-    packed : blocks of operands of a matrix product.
-    batch_x, batch_y : the rows of a shuffled or short batch.
-    batch_size : rows of the largest batch.
-    """
-
-    outputs: np.ndarray
-    delta: np.ndarray
-    other_delta: np.ndarray
-    gradients: np.ndarray
-    packed: np.ndarray
-    batch_x: np.ndarray
-    batch_y: np.ndarray
-    batch_size: int
-
-
 class Samples(NamedTuple):
     """Rows to train on or to measure: x (n_samples, n_features), y (n_samples, n_outputs)."""
 

@@ -1,0 +1,51 @@
+"""The memory that every step writes over, allocated once.
+
+In elements of the network's dtype: batch x (sum of the layers' widths) for outputs, 2 x batch x (largest width) for
+deltas, one gradient per parameter, the packed blocks of `gemm.packed_size`, and one batch of rows for shuffled data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.gemm import packed_size
+from kernels.structs import Network
+
+
+class Workspace(NamedTuple):
+    """Flat arrays of one dtype; nothing in them outlives a step, but for the gradients that a caller reads.
+
+    outputs : the layers' outputs, one behind the other, (batch, width) each.
+    delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest width).
+    gradients : the layout of the parameters.
+    packed : blocks of the operands of a matrix product.
+    batch_x, batch_y : the rows of a shuffled batch.
+    batch_size : rows of the largest batch.
+    """
+
+    outputs: np.ndarray
+    delta: np.ndarray
+    other_delta: np.ndarray
+    gradients: np.ndarray
+    packed: np.ndarray
+    batch_x: np.ndarray
+    batch_y: np.ndarray
+    batch_size: int
+
+
+def allocate_workspace(network: Network, n_parameters: int, batch_size: int, dtype: np.dtype) -> Workspace:
+    """Allocate what steps of up to `batch_size` rows need."""
+    sizes = [int(size) for size in network.sizes]
+    widest = max(sizes)
+    return Workspace(
+        outputs=np.empty(batch_size * sum(sizes[1:]), dtype),
+        delta=np.empty(batch_size * widest, dtype),
+        other_delta=np.empty(batch_size * widest, dtype),
+        gradients=np.empty(n_parameters, dtype),
+        packed=np.empty(packed_size(batch_size, sizes, np.dtype(dtype).itemsize), dtype),
+        batch_x=np.empty(batch_size * sizes[0], dtype),
+        batch_y=np.empty(batch_size * sizes[-1], dtype),
+        batch_size=batch_size,
+    )

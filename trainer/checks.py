@@ -1,0 +1,70 @@
+"""Checks of single arguments: what was given, and what is accepted, in one line.
+
+Values of the wrong kind raise TypeError, values out of range `InputError`, which is a ValueError.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from trainer.errors import InputError
+
+
+def check_choice(name: str, value: object, accepted: Collection[str]) -> str:
+    """Return `value` if it is one of the accepted names."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: {value!r} given, one of {', '.join(accepted)} accepted")
+    if value not in accepted:
+        raise InputError(f"{name}: {value!r} given, one of {', '.join(accepted)} accepted")
+    return value
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """Return `value` as an int if it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: {value!r} given, an integer of at least {least} accepted")
+    if value < least:
+        raise InputError(f"{name}: {value} given, an integer of at least {least} accepted")
+    return int(value)
+
+
+def check_real(name: str, value: object, *, positive: bool) -> float:
+    """Return `value` as a float if it is finite and positive, or, where `positive` is False, not negative."""
+    accepted = f"a finite number {'above' if positive else 'of at least'} 0"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: {value!r} given, {accepted} accepted")
+    number = float(value)
+    if not math.isfinite(number) or number < 0 or (positive and number == 0):
+        raise InputError(f"{name}: {number:g} given, {accepted} accepted")
+    return number
+
+
+def check_sizes(name: str, value: object) -> tuple[int, ...]:
+    """Return layer sizes, from inputs to outputs, as a tuple of at least two positive integers."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise TypeError(f"{name}: {value!r} given, a sequence of at least two positive integers accepted")
+    if len(value) < 2:
+        raise InputError(f"{name}: {list(value)} given, at least two sizes (inputs and outputs) accepted")
+    return tuple(check_count(f"{name}[{i}]", size) for i, size in enumerate(value))
+
+
+def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.ndarray:
+    """Return `value` as a C-contiguous finite array (n_samples >= 1, n_columns) of `dtype`, copied only where needed."""
+    accepted = f"numbers of shape (n_samples, {n_columns})"
+    try:
+        array = np.asarray(value)
+        if array.dtype == object or array.dtype.kind not in "buif":
+            raise TypeError
+        rows = np.require(array, dtype=dtype, requirements=["C", "A"])
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {type(value).__name__} given, {accepted} accepted") from None
+    if rows.ndim != 2 or rows.shape[1] != n_columns or rows.shape[0] == 0:
+        raise InputError(f"{name}: shape {rows.shape} given, {accepted} accepted")
+    if not np.isfinite(rows).all():
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise InputError(f"{name}: {rows[row, column]} at row {row}, column {column}, finite {dtype.name} numbers accepted")
+    return rows

@@ -1,0 +1,331 @@
+"""The multilayer perceptron: its parameters, and what can be computed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from kernels.activations import ACTIVATIONS
+from kernels.backends import BACKENDS
+from kernels.losses import LOSSES
+from kernels.structs import Network, Objective, Samples
+from kernels.workspace import allocate_workspace
+from trainer.checks import check_choice, check_count, check_real, check_rows, check_sizes
+from trainer.errors import InputError
+from trainer.history import History
+from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
+from trainer.run import DivergenceError, Run
+from trainer.schedules import SCHEDULES, learning_rates
+
+HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
+DTYPES = ("float32", "float64")
+MAX_RECORDS = 1000
+STEPS_PER_CALL = 1 << 16
+
+
+class ParameterViews(list[np.ndarray]):
+    """The weights or biases of all layers; an assignment to an item writes into the network."""
+
+    def __setitem__(self, layer: SupportsIndex | slice, values: Any) -> None:
+        """Copy values of the same shape into one layer's array."""
+        if isinstance(layer, slice):
+            raise TypeError("layer: a slice given, the index of one layer accepted")
+        view, array = self[layer], np.asarray(values)
+        if array.shape != view.shape:
+            raise InputError(f"layer {layer}: shape {array.shape} given, {view.shape} accepted")
+        view[...] = array
+
+
+class MLP:
+    """A multilayer perceptron.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of inputs, of units in each hidden layer, and of outputs: ``[2, 3, 2]`` has one hidden layer.
+    activation : {"sigmoid", "tanh", "relu", "identity"}
+        Of the hidden layers.
+    output_activation : {"sigmoid", "softmax", "identity", "tanh", "relu"}
+        Of the outputs.
+    loss : {"mse", "cross_entropy"}
+        ``mse`` is ``1/(2N) sum (y - h)**2`` over samples and outputs. ``cross_entropy`` wants sigmoid outputs,
+        ``-1/N sum (y log h + (1 - y) log(1 - h))``, or softmax outputs, ``-1/N sum y log h``.
+    bias : bool
+        Whether layers add a bias.
+    dtype : {"float32", "float64"}
+        Of parameters and of all arithmetic.
+    backend : {"numba", "numpy"}
+        Compiled loops, or NumPy operations with the same results up to rounding.
+    random_state : int or None
+        Seed of the initial weights and of shuffling; None draws one from the operating system.
+    init : {"glorot", "article"}
+        Initial weights, see `trainer.initialization`; biases start at zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or a value that is not accepted; the message names both.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        activation: str = "sigmoid",
+        output_activation: str = "sigmoid",
+        loss: str = "mse",
+        bias: bool = True,
+        dtype: str = "float32",
+        backend: str = "numba",
+        random_state: int | None = None,
+        init: str = "glorot",
+    ) -> None:
+        self.layer_sizes = check_sizes("layer_sizes", layer_sizes)
+        self.activation = check_choice("activation", activation, HIDDEN_ACTIVATIONS)
+        self.output_activation = check_choice("output_activation", output_activation, tuple(ACTIVATIONS))
+        self.loss_name = check_choice("loss", loss, tuple(LOSSES))
+        self.bias = bool(bias)
+        self.dtype = np.dtype(check_choice("dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, DTYPES))
+        self.backend = check_choice("backend", backend, tuple(BACKENDS))
+        self.init = check_choice("init", init, INITIALIZATIONS)
+        if random_state is not None:
+            check_count("random_state", random_state, least=0)
+        if self.loss_name == "cross_entropy" and self.output_activation not in ("sigmoid", "softmax"):
+            raise InputError(f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}")
+        names = [self.activation] * (len(self.layer_sizes) - 2) + [self.output_activation]
+        self._network = Network(
+            np.array(self.layer_sizes, dtype=np.int64),
+            np.array([ACTIVATIONS[name] for name in names], dtype=np.int64),
+            LOSSES[self.loss_name],
+            self.bias,
+        )
+        n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
+        n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
+        self.parameters = np.zeros(n_weights + n_biases, dtype=self.dtype)
+        weight_seed, shuffle_seed = np.random.SeedSequence(random_state).spawn(2)
+        self._shuffle_state = shuffle_seed.generate_state(1, np.uint64)
+        if self.init == "article":
+            self.weights = article_weights(self.layer_sizes, 2017 if random_state is None else random_state)
+        else:
+            self.weights = glorot_weights(self.layer_sizes, names, np.random.default_rng(weight_seed))
+
+    # ------------------------------------------------------------------------------------------------- parameters
+
+    def _views(self) -> tuple[ParameterViews, ParameterViews]:
+        weights, biases, offset = ParameterViews(), ParameterViews(), 0
+        for n_in, n_out in pairwise(self.layer_sizes):
+            weights.append(self.parameters[offset : offset + n_in * n_out].reshape(n_in, n_out))
+            offset += n_in * n_out
+            if self.bias:
+                biases.append(self.parameters[offset : offset + n_out])
+                offset += n_out
+        return weights, biases
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Weights (n_in, n_out), layer by layer; views, so that writing to them changes the network."""
+        return self._views()[0]
+
+    @weights.setter
+    def weights(self, values: Iterable[np.ndarray]) -> None:
+        self._assign("weights", self.weights, values)
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """Biases (n_out,), layer by layer, as views; an empty list for a network without."""
+        return self._views()[1]
+
+    @biases.setter
+    def biases(self, values: Iterable[np.ndarray]) -> None:
+        self._assign("biases", self.biases, values)
+
+    @staticmethod
+    def _assign(name: str, views: list[np.ndarray], values: Iterable[np.ndarray]) -> None:
+        arrays = [np.asarray(value) for value in values]
+        if [array.shape for array in arrays] != [view.shape for view in views]:
+            given, accepted = [array.shape for array in arrays], [view.shape for view in views]
+            raise InputError(f"{name}: shapes {given} given, {accepted} accepted")
+        for view, array in zip(views, arrays, strict=True):
+            view[...] = array
+
+    # ------------------------------------------------------------------------------------------------ computation
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """Return the outputs (n_samples, n_outputs) for X (n_samples, n_features)."""
+        x = self._inputs(X)
+        out = np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
+        workspace = allocate_workspace(self._network, 0, min(x.shape[0], 256), self.dtype)
+        BACKENDS[self.backend].forward(self._network, self.parameters, x, workspace, out)
+        return out
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return class indices (n_samples,) for sigmoid and softmax outputs, else the outputs (n_samples, n_outputs).
+
+        A single sigmoid output means class 1 from 1/2 on.
+        """
+        outputs = self.forward(X)
+        if self.output_activation not in ("sigmoid", "softmax"):
+            return outputs
+        if outputs.shape[1] == 1:
+            return (outputs[:, 0] >= 0.5).astype(np.int64)
+        return outputs.argmax(axis=1)
+
+    def layer_outputs(self, X: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs (n_samples, n_units) of every layer, hidden ones first."""
+        backend, h, outputs = BACKENDS[self.backend], self._inputs(X), []
+        weights, biases = self._views()
+        for layer, weight in enumerate(weights):
+            out = np.empty((h.shape[0], weight.shape[1]), self.dtype)
+            bias = biases[layer] if self.bias else np.empty(0, self.dtype)
+            backend.affine(h, weight, bias, out)
+            backend.activate_inplace(int(self._network.activations[layer]), out)
+            outputs.append(out)
+            h = out
+        return outputs
+
+    def loss(self, X: np.ndarray, Y: np.ndarray, *, l2: float = 0.0, l1: float = 0.0) -> float:
+        """Return the loss over all rows plus ``l2/(2N) sum w**2 + l1/N sum |w|``; Y is (n_samples, n_outputs)."""
+        return self._loss_and_gradients(X, Y, l2, l1)[0]
+
+    def gradients(
+        self, X: np.ndarray, Y: np.ndarray, *, l2: float = 0.0, l1: float = 0.0
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return (d_weight, d_bias) for each layer: the derivative of `loss`; d_bias is empty without biases."""
+        flat = self._loss_and_gradients(X, Y, l2, l1)[1]
+        pairs, offset = [], 0
+        for n_in, n_out in pairwise(self.layer_sizes):
+            end = offset + n_in * n_out
+            bias_end = end + (n_out if self.bias else 0)
+            pairs.append((flat[offset:end].reshape(n_in, n_out), flat[end:bias_end]))
+            offset = bias_end
+        return pairs
+
+    def _loss_and_gradients(self, X: np.ndarray, Y: np.ndarray, l2: float, l1: float) -> tuple[float, np.ndarray]:
+        samples = self._samples(X, Y)
+        workspace = allocate_workspace(self._network, self.parameters.size, samples.x.shape[0], self.dtype)
+        loss = BACKENDS[self.backend].loss_and_gradients(
+            self._network, self.parameters, samples.x, samples.y, workspace, objective(l2=l2, l1=l1)
+        )
+        return loss, workspace.gradients
+
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        return check_rows("X", X, self.layer_sizes[0], self.dtype)
+
+    def _samples(self, X: np.ndarray, Y: np.ndarray) -> Samples:
+        x, y = self._inputs(X), check_rows("Y", Y, self.layer_sizes[-1], self.dtype)
+        if x.shape[0] != y.shape[0]:
+            raise InputError(f"Y: {y.shape[0]} rows given, as many as in X accepted, {x.shape[0]}")
+        return Samples(x, y)
+
+    # --------------------------------------------------------------------------------------------------- training
+
+    def start_run(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        *,
+        terms: Objective,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        steps_per_period: int = 1,
+        record_every: int = 1,
+        evaluated: tuple[np.ndarray, np.ndarray] | None = None,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Run:
+        """Prepare training on X (n_samples, n_features) and Y (n_samples, n_outputs); see `run.Run`."""
+        samples = self._samples(X, Y)
+        n_samples = samples.x.shape[0]
+        return Run(
+            BACKENDS[self.backend],
+            self._network,
+            self.parameters,
+            samples,
+            terms,
+            batch_size=n_samples if batch_size is None else min(batch_size, n_samples),
+            shuffle_state=self._shuffle_state if shuffle else None,
+            steps_per_period=steps_per_period,
+            record_every=record_every,
+            evaluated=self._samples(*evaluated) if evaluated else None,
+            validation=self._samples(*validation) if validation else None,
+        )
+
+    def train_steps(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        steps: int,
+        *,
+        learning_rate: float,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        clip_norm: float | None = None,
+        schedule: str = "constant",
+    ) -> History:
+        """Take gradient steps on `loss`, in compiled code from the first to the last.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        Y : (n_samples, n_outputs)
+        steps : int
+            Number of updates.
+        learning_rate : float
+            Rate of the first step; `schedule` says how it goes on over the steps, see `trainer.schedules`.
+        l2, l1 : float
+            Coefficients of the penalties, see `loss`; N is the number of rows in the step.
+        batch_size : int or None
+            Rows in a step; None takes all. The last step of a pass over the data takes what is left.
+        shuffle : bool
+            Draw a new order of the rows for each pass.
+        clip_norm : float or None
+            Scale gradients down to this global norm.
+
+        Returns
+        -------
+        History
+            Columns step (from 0), loss, mean_abs_error and gradient_norm (before clipping), each of the step's batch before
+            its update, for at most 1,000 steps evenly spread.
+
+        Raises
+        ------
+        DivergenceError
+            A number was not finite; the network keeps the last finite parameters.
+        TypeError, ValueError
+            An argument is not accepted.
+        """
+        check_count("steps", steps)
+        rate = check_real("learning_rate", learning_rate, positive=True)
+        check_choice("schedule", schedule, tuple(SCHEDULES))
+        if batch_size is not None:
+            check_count("batch_size", batch_size)
+        every = -(-steps // MAX_RECORDS)
+        terms = objective(l2=l2, l1=l1, clip_norm=clip_norm)
+        run = self.start_run(X, Y, terms=terms, batch_size=batch_size, shuffle=shuffle, record_every=every)
+        history = History(("step", "loss", "mean_abs_error", "gradient_norm"))
+        while run.period < steps:
+            numbers = np.arange(run.period, min(steps, run.period + STEPS_PER_CALL))
+            table = run.advance(learning_rates(schedule, rate, numbers, steps))
+            history.append(
+                step=numbers[numbers % every == 0], loss=table[:, 0], mean_abs_error=table[:, 1], gradient_norm=table[:, 2]
+            )
+        return history
+
+
+def objective(
+    *, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None, article: bool = False
+) -> Objective:
+    """Check what is added to the loss and how gradients are clipped; see `kernels.structs.Objective`."""
+    return Objective(
+        check_real("l2", l2, positive=False),
+        check_real("l1", l1, positive=False),
+        0.0 if clip_norm is None else check_real("clip_norm", clip_norm, positive=True),
+        article,
+    )
+
+
+__all__ = ["MLP", "DivergenceError", "ParameterViews", "objective"]

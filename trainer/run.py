@@ -1,0 +1,138 @@
+"""A training run that can be advanced piece by piece: the one way by which parameters are trained.
+
+It owns where the training stands in the data and what a step writes over. It notices when training has left the finite
+numbers and then goes back to the last finite parameters. How long to train, what to show and when to stop is decided
+by its callers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.backends import Backend
+from kernels.structs import RECORD_COLUMNS, Network, Objective, Order, Progress, Recorder, Samples
+from kernels.workspace import allocate_workspace
+
+
+class DivergenceError(ArithmeticError):
+    """Training met a number that is not finite and was stopped before it.
+
+    Attributes
+    ----------
+    period : int
+        Number of the epoch (of the step, where steps are counted) that could not be completed.
+    gradient_norm : float
+        Global norm of the last gradient, which may be infinite or not a number.
+    table : float64 (n, len(RECORD_COLUMNS))
+        Records made since the last call that succeeded.
+    """
+
+    def __init__(self, period: int, gradient_norm: float, table: np.ndarray) -> None:
+        super().__init__(f"training left the finite numbers at {period}: the gradient norm is {gradient_norm:.3g}")
+        self.period = period
+        self.gradient_norm = gradient_norm
+        self.table = table
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    parameters: np.ndarray
+    order: np.ndarray
+    random: np.ndarray
+    position: np.ndarray
+
+
+class Run:
+    """Training of one network on one set of samples.
+
+    Parameters
+    ----------
+    backend, network : what computes, and what is computed.
+    parameters : (n_parameters,) array
+        Changed in place.
+    samples : Samples
+        x (n_samples, n_features) and y (n_samples, n_outputs), C-contiguous, the dtype of the parameters.
+    objective : Objective
+    batch_size : int
+        Rows in a step, at most n_samples; the last step of an epoch takes what is left.
+    shuffle_state : uint64 (1,), or None
+        State of the shuffling generator, changed in place; None takes the rows as they come.
+    steps_per_period : int
+        What is recorded and scheduled as a unit: an epoch's steps, or 1.
+    record_every : int
+        Periods whose number is divisible by this are recorded.
+    evaluated, validation : Samples or None
+        Measured after each recorded period.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        network: Network,
+        parameters: np.ndarray,
+        samples: Samples,
+        objective: Objective,
+        *,
+        batch_size: int,
+        shuffle_state: np.ndarray | None,
+        steps_per_period: int,
+        record_every: int,
+        evaluated: Samples | None = None,
+        validation: Samples | None = None,
+    ) -> None:
+        nothing = Samples(samples.x[:0], samples.y[:0])
+        shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
+        self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
+        self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
+        self._evaluated, self._validation = evaluated or nothing, validation or nothing
+        random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
+        self._order = Order(shuffled, random, np.zeros(1, np.int64))
+        self._workspace = allocate_workspace(network, parameters.size, batch_size, parameters.dtype)
+        self.period = 0
+        self._train(np.empty(0), careful=False)  # compiles, or loads what was compiled, before anything is timed
+
+    def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
+        rows = learning_rates.size // self._record_every + 1
+        table = np.empty((rows, len(RECORD_COLUMNS)))
+        progress = self._backend.train(
+            self._network,
+            self._parameters,
+            self._samples,
+            self._order,
+            self._workspace,
+            self._objective,
+            learning_rates,
+            self.period,
+            self._steps_per_period,
+            Recorder(table, self._record_every, self._evaluated, self._validation),
+            careful,
+        )
+        return progress, table[: progress.records]
+
+    def advance(self, learning_rates: np.ndarray) -> np.ndarray:
+        """Train as many periods as there are learning rates; return the records made, in the order of RECORD_COLUMNS.
+
+        Raises
+        ------
+        DivergenceError
+            A loss or an updated parameter was not finite. The parameters are those after the last step that left
+            them finite.
+        """
+        snapshot = self._snapshot()
+        progress, table = self._train(learning_rates, careful=False)
+        if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
+            self._restore(snapshot)
+            progress, table = self._train(learning_rates, careful=True)
+            raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
+        self.period += learning_rates.size
+        return table
+
+    def _snapshot(self) -> _Snapshot:
+        return _Snapshot(self._parameters.copy(), *(state.copy() for state in self._order))
+
+    def _restore(self, snapshot: _Snapshot) -> None:
+        np.copyto(self._parameters, snapshot.parameters)
+        for state, saved in zip(self._order, (snapshot.order, snapshot.random, snapshot.position), strict=True):
+            np.copyto(state, saved)
