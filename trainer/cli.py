@@ -1,0 +1,216 @@
+"""The command line: options and their help. What the commands do is left to the modules they call.
+
+Input that cannot be used ends in one line on standard error and exit status 2; a training that meets NaN or infinity in
+status 3; an interrupted one in 130.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainer.errors import InputError
+
+app = typer.Typer(
+    name="scratch-mlp",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Train multilayer perceptrons with explicit loops that numba compiles to vector code.",
+)
+
+_TRAIN_HELP = """Train a network on the XOR data or on a table, and say how well it does.
+
+Examples:
+
+    scratch-mlp train
+
+    scratch-mlp train xor --hidden 3 --plots plots --gif xor.gif
+
+    scratch-mlp train flowers.csv --target species --validation 0.2 --save flowers.npz
+
+    scratch-mlp train --preset article --epochs 20000 --log-every 1000
+"""
+
+
+@app.command(help=_TRAIN_HELP)
+def train(
+    data: Annotated[str, typer.Argument(help="xor, or a table: .csv, .parquet or .npz.", metavar="[xor | FILE]")] = "xor",
+    backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
+    activation: Annotated[str | None, typer.Option(help="sigmoid, tanh, relu or identity.")] = None,
+    loss: Annotated[str | None, typer.Option(help="mse or cross_entropy.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows in a step; with --preset article, the leading rows that are used.")
+    ] = None,
+    shuffle: Annotated[bool | None, typer.Option("--shuffle/--no-shuffle", help="Reorder the rows each epoch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Rate of the first epoch.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, step, exponential or cosine.")] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Scale gradients down to this global norm.")] = None,
+    l1: Annotated[float | None, typer.Option(help="Coefficient of the sum of weights' magnitudes.")] = None,
+    l2: Annotated[
+        float | None, typer.Option(help="Coefficient of the sum of squared weights; with --preset article, of its penalty.")
+    ] = None,
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")] = False,
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, shuffling and the choice of validation rows.")] = None,
+    preset: Annotated[str | None, typer.Option(help="article: the article's own program.")] = None,
+    history: Annotated[Path | None, typer.Option(help="Write the records to this .json or .csv file.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Write accuracy, loss and boundary pictures to this folder.")] = None,
+    gif: Annotated[Path | None, typer.Option(help="Write an animation of the training to this file.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the trained model to this .npz file.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")] = None,
+    task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
+    log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a thousandth of all].")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+) -> None:
+    from trainer.console import open_console
+    from trainer.pictures import Wanted
+    from trainer.settings import parse_hidden
+    from trainer.train_command import Outputs, run_training
+
+    given: dict[str, Any] = {
+        "backend": backend,
+        "hidden": None if hidden is None else parse_hidden(hidden),
+        "activation": activation,
+        "loss": None if loss is None else loss.replace("-", "_"),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "clip_norm": clip_norm,
+        "l1": l1,
+        "l2": l2,
+        "bias": False if no_bias else None,
+        "dtype": dtype,
+        "seed": seed,
+        "validation": validation,
+        "log_every": log_every,
+    }
+    status = run_training(
+        data,
+        given,
+        preset=preset,
+        target=target,
+        task=task,
+        outputs=Outputs(history, save, Wanted(plots, gif)),
+        quiet=quiet,
+        console=open_console(),
+        messages=open_console(stderr=True),
+    )
+    raise typer.Exit(status)
+
+
+_PREDICT_HELP = """Predict the rows of a table with a model that `train --save` has written.
+
+Prints CSV: the prediction and, for classes, the probability of each.
+
+Example:
+
+    scratch-mlp predict flowers.npz new-flowers.csv --output predictions.csv
+"""
+
+
+@app.command(help=_PREDICT_HELP)
+def predict(
+    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
+    file: Annotated[str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")],
+    output: Annotated[Path | None, typer.Option(help="Write to this .csv file instead of printing.")] = None,
+    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+) -> None:
+    from trainer.predict_command import run_prediction
+
+    run_prediction(model, file, output, backend)
+
+
+_EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.
+
+Without options: the article's worked example.
+
+Examples:
+
+    scratch-mlp explain
+
+    scratch-mlp explain --sample 0.5,-1 --target 0,1 --hidden 4,3 --learning-rate 0.1
+
+    scratch-mlp explain --json
+"""
+
+
+@app.command(help=_EXPLAIN_HELP)
+def explain(
+    sample: Annotated[str | None, typer.Option(help="The inputs, such as 0.5,-1 [default: the article's sample].")] = None,
+    target: Annotated[str, typer.Option(help="The outputs aimed at.")] = "1,0",
+    hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers: 3, or 4,3.")] = "3",
+    activation: Annotated[str, typer.Option(help="sigmoid, tanh, relu or identity, of the hidden layers.")] = "sigmoid",
+    learning_rate: Annotated[float, typer.Option(help="Of the step.")] = 0.001,
+    seed: Annotated[int, typer.Option(help="Of the weights, drawn as the article does.")] = 2017,
+    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
+    from trainer.explain_command import run_explanation
+
+    run_explanation(
+        sample=sample,
+        target=target,
+        hidden=hidden,
+        activation=activation,
+        learning_rate=learning_rate,
+        seed=seed,
+        backend=backend,
+        as_json=json,
+    )
+
+
+_GALLERY_HELP = """Make the article's three animations: 3 neurons, 50 neurons that explode, 50 neurons that do not.
+
+Example:
+
+    scratch-mlp gallery pictures
+"""
+
+
+@app.command(help=_GALLERY_HELP)
+def gallery(
+    folder: Annotated[Path, typer.Argument(help="Folder for the animations; made if need be.", metavar="DIR")],
+    epochs: Annotated[int, typer.Option(help="Of each training.")] = 100_000,
+    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+) -> None:
+    from trainer.console import open_console
+    from trainer.gallery import make_gallery
+
+    make_gallery(folder, epochs=epochs, backend=backend, quiet=quiet, console=open_console())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    try:
+        status = app(arguments, prog_name="scratch-mlp", standalone_mode=False)
+    except InputError as error:
+        status = _complain(str(error))
+    except _usage_error() as error:
+        status = _complain(error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 141
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage_error() -> Any:
+    """Return the class of all usage errors of typer, whose place depends on its version."""
+    return next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def _complain(message: str) -> int:
+    print("scratch-mlp: error: " + " ".join(message.split()), file=sys.stderr)
+    return 2

@@ -1,0 +1,94 @@
+"""What went wrong in a training, and what to change first.
+
+The thresholds are for telling, not for stopping: a healthy run, also a finished one whose units are rightly saturated, gets
+no warning, because nothing is said where the loss has fallen by half.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer.history import History
+from trainer.model import MLP
+from trainer.run import DivergenceError
+
+# A layer's typical gradient entry is this much smaller than the output layer's: its weights hardly move.
+VANISHING_RATIO = 1e-3
+# A sigmoid or tanh unit is saturated where its derivative is below this share of its maximum.
+SATURATED_DERIVATIVE = 0.02
+# A layer is reported where more than this share of its (sample, unit) pairs is saturated, or of its units dead.
+REPORTED_SHARE = 0.9
+DEAD_SHARE = 0.5
+LEARNED_SHARE = 0.5
+MAX_ROWS = 1000
+
+_MAX_DERIVATIVE = {"sigmoid": 0.25, "tanh": 1.0}
+
+
+def divergence_message(
+    error: DivergenceError, history: History, *, learning_rate: float, clip_norm: float | None, n_hidden_layers: int
+) -> str:
+    """Say at which epoch training left the finite numbers, what the gradient norm did, and what to change first."""
+    norms = history["gradient_norm"]
+    norms = norms[np.isfinite(norms)]
+    course = f"the gradient norm is {error.gradient_norm:.3g}"
+    if norms.size:
+        last = history["epoch"][-1]
+        course = (
+            f"the gradient norm went from {norms[0]:.3g} at the start (median {np.median(norms):.3g}) "
+            f"over {norms[-1]:.3g} at epoch {last:,} to {error.gradient_norm:.3g}"
+        )
+    remedies = [f"a smaller learning rate (--learning-rate {learning_rate / 10:g} instead of {learning_rate:g})"]
+    if clip_norm is None:
+        remedies.append("gradient clipping (--clip-norm 1)")
+    else:
+        remedies.append(f"a smaller clipping norm (--clip-norm {clip_norm / 10:g} instead of {clip_norm:g})")
+    if n_hidden_layers > 1:
+        remedies.append(f"fewer hidden layers than {n_hidden_layers}")
+    else:
+        remedies.append("fewer hidden units, or a smaller penalty if there is one")
+    return (
+        f"training diverged at epoch {error.period:,}: {course}. The last finite weights are kept. "
+        f"What to change first: {', then '.join(remedies)}."
+    )
+
+
+def training_warnings(model: MLP, X: np.ndarray, Y: np.ndarray, history: History) -> list[str]:
+    """Return a line for each sign of vanishing gradients or saturated units, with its remedy; none for healthy runs."""
+    losses = history["loss"]
+    if losses.size < 2 or losses[-1] <= LEARNED_SHARE * losses[0]:
+        return []
+    X, Y = X[:MAX_ROWS], Y[:MAX_ROWS]
+    return [*_saturation_warnings(model, X), *_vanishing_warnings(model, X, Y)]
+
+
+def _vanishing_warnings(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[str]:
+    sizes = [float(np.sqrt(np.mean(np.square(d_weight, dtype=np.float64)))) for d_weight, _ in model.gradients(X, Y)]
+    if len(sizes) < 2 or sizes[0] >= VANISHING_RATIO * sizes[-1]:
+        return []
+    remedy = "--activation relu, fewer hidden layers, or standardised inputs"
+    return [
+        f"vanishing gradients: a typical gradient entry of layer 1 is {sizes[0]:.2g}, of layer {len(sizes)} {sizes[-1]:.2g}; "
+        f"try {remedy}"
+    ]
+
+
+def _saturation_warnings(model: MLP, X: np.ndarray) -> list[str]:
+    found = []
+    for number, h in enumerate(model.layer_outputs(X)[:-1], start=1):
+        if model.activation == "relu":
+            dead = float(np.mean(np.all(h <= 0, axis=0)))
+            if dead > DEAD_SHARE:
+                found.append(
+                    f"dead units: {dead:.0%} of the relu units of layer {number} are zero for every sample; "
+                    "try a smaller learning rate or --activation tanh"
+                )
+        elif model.activation in _MAX_DERIVATIVE:
+            derivative = h * (1 - h) if model.activation == "sigmoid" else (1 - h) * (1 + h)
+            share = float(np.mean(derivative < SATURATED_DERIVATIVE * _MAX_DERIVATIVE[model.activation]))
+            if share > REPORTED_SHARE:
+                found.append(
+                    f"saturated units: {share:.0%} of the activations of layer {number} are at the flat ends of "
+                    f"{model.activation}; try smaller inputs or initial weights, a smaller learning rate, or --activation relu"
+                )
+    return found

@@ -1,0 +1,78 @@
+"""The article's three animations, made by its own program: its data, its weights, its rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.console import training_display
+from trainer.diagnosis import divergence_message
+from trainer.pictures import Wanted, frame_epochs, save_training_animation
+from trainer.preparation import xor_table
+from trainer.settings import resolve
+from trainer.train_command import build_predictor, prepare_rows, train_prepared
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One animation of the article: its file and what its training is set to."""
+
+    file_name: str
+    hidden: int
+    learning_rate: float
+    l2: float
+
+
+EXHIBITS = (
+    Exhibit("xor_3_neurons_lr_0.003_reg_0.gif", 3, 0.003, 0.0),
+    Exhibit("xor_50_neurons_lr_0.003_reg_0.0001.gif", 50, 0.003, 1e-4),
+    Exhibit("xor_50_neurons_lr_0.003_reg_0.000001.gif", 50, 0.003, 1e-6),
+)
+
+
+def make_gallery(folder: Path, *, epochs: int, backend: str, quiet: bool, console: Console) -> list[Path]:
+    """Train the three networks and write an animation of each; return the files.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or an option is not accepted.
+    """
+    return [_make(exhibit, folder, epochs, backend, quiet, console) for exhibit in EXHIBITS]
+
+
+def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool, console: Console) -> Path:
+    given = {
+        "hidden": (exhibit.hidden,),
+        "learning_rate": exhibit.learning_rate,
+        "l2": exhibit.l2,
+        "epochs": epochs,
+        "backend": backend,
+    }
+    settings = resolve(given, preset="article", data="xor", task="classify")
+    prepared = prepare_rows(xor_table(), settings, standardize=False)
+    path = folder / exhibit.file_name
+    Wanted(folder, path).check(prepared)
+    predictor = build_predictor(prepared, settings)
+    title = f"{exhibit.hidden} neurons, learning rate {exhibit.learning_rate:g}, penalty {exhibit.l2:g}"
+    if not quiet:
+        console.print(title)
+    with training_display(console, epochs, every_record=False, quiet=quiet) as listener:
+        outcome = train_prepared(
+            predictor.model, prepared, settings, listener=listener, snapshot_epochs=frame_epochs(epochs)
+        )
+    if outcome.divergence is not None and not quiet:
+        message = divergence_message(
+            outcome.divergence,
+            outcome.history,
+            learning_rate=settings.learning_rate,
+            clip_norm=settings.clip_norm,
+            n_hidden_layers=1,
+        )
+        console.print(message)
+    save_training_animation(path, predictor, prepared, outcome, title)
+    if not quiet:
+        console.print(f"written: {path}")
+    return path

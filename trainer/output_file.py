@@ -1,0 +1,66 @@
+"""Writing a finished file in one stroke: it appears whole under its name, or not at all.
+
+The content arrives as bytes; how it is made is left to others, and so is whether a file may be replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from trainer.errors import InputError
+
+
+def require_writable(path: str | os.PathLike[str]) -> Path:
+    """Check, before the work starts, that a file of this name could be written.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be written later. An existing file is fine, it will be replaced.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or cannot be written, or if the path is itself a folder.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder, the name of a file is needed")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: no permission to write in the folder {path.parent}")
+    return path
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` beside `path` under a passing name, then rename it into place.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to create or replace.
+    content : bytes
+        All of its content.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; nothing is left behind, and a file that was there before is unchanged.
+    """
+    path = require_writable(path)
+    partial = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""What ``scratch-mlp predict`` does: a model and a table in, predictions as CSV out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from kernels.backends import BACKENDS
+from trainer.checks import check_choice
+from trainer.model_file import load_predictor
+from trainer.output_file import require_writable, write_whole
+from trainer.predictor import Predictor
+from trainer.tables import read_features
+
+
+def run_prediction(model: Path, file: str, output: Path | None, backend: str) -> None:
+    """Predict each row of a table and print the result, or write it to a file.
+
+    Raises
+    ------
+    InputError
+        The model or the table cannot be used, or the output cannot be written.
+    """
+    check_choice("backend", backend, tuple(BACKENDS))
+    if output is not None:
+        require_writable(output)
+    predictor = load_predictor(model, backend)
+    X = read_features(file, predictor.feature_names, predictor.target_name)
+    text = prediction_table(predictor, X).write_csv()
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(output, text.encode())
+
+
+def prediction_table(predictor: Predictor, X: np.ndarray) -> pl.DataFrame:
+    """Return a column `prediction` and, for classes, one `probability <class>` for each."""
+    columns = {"prediction": predictor.predict(X)}
+    if predictor.task == "classify":
+        probabilities = predictor.probabilities(X)
+        for i, label in enumerate(predictor.classes):
+            columns[f"probability {label}"] = probabilities[:, i]
+    return pl.DataFrame(columns)

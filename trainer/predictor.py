@@ -1,0 +1,61 @@
+"""A trained network together with what turns a row of a table into its inputs and its outputs into an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.model import MLP
+from trainer.preprocessing import Standardizer
+from trainer.tables import Label, Task
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network and its preprocessing.
+
+    Attributes
+    ----------
+    model : MLP
+        One output per class, or one output for a regression.
+    task : {"classify", "regress"}
+    classes : labels in the order of the outputs; empty for a regression.
+    feature_names, target_name : names of the columns.
+    inputs : standardisation of the features, or None where they are used as they are.
+    target : standardisation of the target of a regression, or None.
+    """
+
+    model: MLP
+    task: Task
+    classes: tuple[Label, ...]
+    feature_names: tuple[str, ...]
+    target_name: str
+    inputs: Standardizer | None = None
+    target: Standardizer | None = None
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """Return the network's outputs (n_samples, n_outputs) for features as the table has them."""
+        return self.model.forward(X if self.inputs is None else self.inputs.transform(X))
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Return float64 (n_samples, n_classes), rows summing to 1: the outputs divided by their sum."""
+        return class_probabilities(self.outputs(X))
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return labels (n_samples,), or values of the target (n_samples,) for a regression."""
+        outputs = self.outputs(X)
+        if self.task == "classify":
+            return np.array(self.classes)[outputs.argmax(axis=1)]
+        values = outputs.astype(np.float64)
+        if self.target is not None:
+            values = values * self.target.scale + self.target.mean
+        return values[:, 0]
+
+
+def class_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Return the outputs (n_samples, n_classes), negative ones taken as 0, divided by their sum; uniform where that is 0."""
+    positive = np.maximum(outputs.astype(np.float64), 0)
+    totals = positive.sum(axis=1, keepdims=True)
+    uniform = np.full_like(positive, 1 / positive.shape[1])
+    return np.divide(positive, totals, out=uniform, where=totals > 0)

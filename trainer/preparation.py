@@ -1,0 +1,107 @@
+"""From a data set to what a network is trained on: standardised, coded, divided into training and validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.datasets import XOR_CLASSES, xor
+from trainer.errors import InputError
+from trainer.preprocessing import Standardizer, fit_standardizer, one_hot, split
+from trainer.tables import Label, Table, Task
+from trainer.training import Samples
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Samples ready for training, and what must be remembered to treat other rows alike.
+
+    Attributes
+    ----------
+    training, evaluated : Samples
+        Rows to learn from, and rows that the score is measured on.
+    validation : Samples or None
+        Rows kept apart.
+    points : float64 (n_samples, n_features)
+        The features of all rows, before standardisation, for pictures.
+    labels : int64 (n_samples,), or None for a regression
+        Their classes.
+    task, classes, feature_names, target_name, inputs, target
+        As in `predictor.Predictor`.
+    """
+
+    training: Samples
+    evaluated: Samples
+    validation: Samples | None
+    points: np.ndarray
+    labels: np.ndarray | None
+    task: Task
+    classes: tuple[Label, ...]
+    feature_names: tuple[str, ...]
+    target_name: str
+    inputs: Standardizer | None
+    target: Standardizer | None
+
+
+def xor_table() -> Table:
+    """Return the article's data as a table."""
+    X, Y = xor()
+    return Table(
+        X=X,
+        y=Y.argmax(axis=1),
+        task="classify",
+        classes=XOR_CLASSES,
+        feature_names=("x1", "x2"),
+        target_name="signs",
+        task_reason="given",
+    )
+
+
+def prepare(table: Table, *, standardize: bool, validation: float | None, seed: int, dtype: str) -> Prepared:
+    """Divide, standardise and code a table.
+
+    Parameters
+    ----------
+    table : Table
+    standardize : bool
+        Whether features, and the target of a regression, are brought to mean 0 and standard deviation 1 as the training
+        rows have them.
+    validation : share of the rows that is kept apart, stratified by class, or None.
+    seed : of that choice.
+    dtype : of the samples.
+
+    Raises
+    ------
+    InputError
+        The share leaves no training or no validation row.
+    """
+    everything = np.arange(table.X.shape[0])
+    training_rows, validation_rows = everything, everything[:0]
+    if validation is not None:
+        training_rows, validation_rows = split(table.y, validation, seed=seed, stratify=table.task == "classify")
+    inputs = fit_standardizer(table.X[training_rows]) if standardize else None
+    target = None
+    if table.task == "classify":
+        coded = one_hot(table.y, len(table.classes), dtype)
+    else:
+        column = table.y.reshape(-1, 1)
+        if np.ptp(column[training_rows]) == 0:
+            raise InputError(f"target {table.target_name}: all training rows hold {column[0, 0]:g}, at least two values needed")
+        target = fit_standardizer(column[training_rows]) if standardize else None
+        coded = (target.transform(column) if target else column).astype(dtype)
+    features = (inputs.transform(table.X) if inputs else table.X).astype(dtype)
+    training = Samples(features[training_rows], coded[training_rows])
+    return Prepared(
+        training=training,
+        evaluated=training,
+        validation=Samples(features[validation_rows], coded[validation_rows]) if validation_rows.size else None,
+        points=table.X,
+        labels=table.y if table.task == "classify" else None,
+        task=table.task,
+        classes=table.classes,
+        feature_names=table.feature_names,
+        target_name=table.target_name,
+        inputs=inputs,
+        target=target,
+    )

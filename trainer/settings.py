@@ -1,0 +1,155 @@
+"""What a training from the command line is set to: the options given, completed by defaults that suit the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.checks import check_choice, check_count, check_real
+from trainer.errors import InputError
+from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
+from trainer.schedules import SCHEDULES
+
+PRESETS = ("article",)
+BACKEND_NAMES = ("numba", "numpy")
+LOSS_NAMES = ("mse", "cross_entropy")
+TASKS = ("classify", "regress")
+MAX_DEFAULT_RECORDS = 1000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a training is set to.
+
+    ``hidden`` holds the sizes of the hidden layers. With the article's preset ``l2`` is its penalty coefficient and
+    ``batch_size`` the number of leading rows that every step sees. None: all rows, no clipping, no validation.
+    """
+
+    hidden: tuple[int, ...]
+    activation: str
+    loss: str
+    epochs: int
+    batch_size: int | None
+    shuffle: bool
+    learning_rate: float
+    log_every: int
+    article: bool
+    backend: str = "numba"
+    schedule: str = "constant"
+    clip_norm: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    bias: bool = True
+    dtype: str = "float32"
+    seed: int = 0
+    validation: float | None = None
+
+
+_XOR: dict[str, Any] = {
+    "hidden": (10,),
+    "activation": "sigmoid",
+    "loss": "mse",
+    "epochs": 20_000,
+    "batch_size": None,
+    "shuffle": False,
+    "learning_rate": 2.0,
+}
+_ARTICLE: dict[str, Any] = _XOR | {
+    "epochs": 1_000_000,
+    "batch_size": 50,
+    "learning_rate": 1e-3,
+    "l2": 1e-6,
+    "bias": False,
+    "dtype": "float64",
+    "seed": 2017,
+}
+_CLASSIFY: dict[str, Any] = {
+    "hidden": (64,),
+    "activation": "relu",
+    "loss": "cross_entropy",
+    "epochs": 100,
+    "batch_size": 32,
+    "shuffle": True,
+    "learning_rate": 0.05,
+}
+_REGRESS: dict[str, Any] = _CLASSIFY | {"loss": "mse", "learning_rate": 0.02}
+
+
+def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: str) -> Settings:
+    """Complete the options given by the defaults for this data, and check everything.
+
+    Parameters
+    ----------
+    given : mapping
+        Fields of `Settings`; None where the user gave nothing.
+    preset : "article" or None
+    data : "xor", or the name of a file
+    task : {"classify", "regress"}
+
+    Raises
+    ------
+    InputError, TypeError
+        A value that is not accepted, or options that contradict each other.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if preset is not None:
+        check_choice("preset", preset, PRESETS)
+        _check_article(chosen, data)
+        defaults = _ARTICLE
+    elif data == "xor":
+        defaults = _XOR
+    else:
+        defaults = _CLASSIFY if task == "classify" else _REGRESS
+    if "batch_size" in chosen and preset is None:
+        chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
+    merged = defaults | chosen
+    check_count("epochs", merged["epochs"])
+    merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
+    settings = Settings(article=preset == "article", **merged)
+    _check(settings, task)
+    return settings
+
+
+def _check_article(chosen: Mapping[str, Any], data: str) -> None:
+    if data != "xor":
+        raise InputError(f"preset: article given with {data}, it is for the xor data only")
+    for option in ("shuffle", "validation", "l1"):
+        if chosen.get(option):
+            raise InputError(f"{option}: {chosen[option]} given with the article's preset, which has none")
+
+
+def _check(settings: Settings, task: str) -> None:
+    check_choice("backend", settings.backend, BACKEND_NAMES)
+    check_choice("activation", settings.activation, HIDDEN_ACTIVATIONS)
+    check_choice("loss", settings.loss, LOSS_NAMES)
+    check_choice("schedule", settings.schedule, tuple(SCHEDULES))
+    check_choice("dtype", settings.dtype, DTYPES)
+    check_count("log-every", settings.log_every)
+    check_count("seed", settings.seed, least=0)
+    if settings.batch_size is not None:
+        check_count("batch-size", settings.batch_size)
+    check_real("learning-rate", settings.learning_rate, positive=True)
+    check_real("l1", settings.l1, positive=False)
+    check_real("l2", settings.l2, positive=False)
+    if settings.clip_norm is not None:
+        check_real("clip-norm", settings.clip_norm, positive=True)
+    if task == "regress" and settings.loss != "mse":
+        raise InputError(f"loss: {settings.loss} given for a regression, mse accepted")
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """Return the hidden layers' sizes from text such as ``50`` or ``32,16``.
+
+    Raises
+    ------
+    InputError
+        Not whole numbers of at least 1 with commas between them.
+    """
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise InputError(f"hidden: {text!r} given, sizes of at least 1 such as 50 or 32,16 accepted")
+    return sizes

@@ -1,0 +1,410 @@
+"""Read a CSV, Parquet or NPZ file, check every cell, and hand over arrays a network can learn from.
+
+A table is believed only after each of its cells was looked at: what is missing, infinite or not a number is
+refused with its column and row. Scaling, one-hot coding and the division into training and validation rows
+are left to `trainer.preprocessing`; nothing here trains, prints or writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from trainer.errors import InputError
+
+Task = Literal["classify", "regress"]
+Label = str | int | bool
+
+SUFFIXES = (".csv", ".parquet", ".npz")
+TARGET_NAMES = ("target", "label", "class", "y")
+MAX_GUESSED_CLASSES = 20
+MAX_EXACT_INTEGER = 2.0**53  # float64 holds every whole number up to here, and distinct ones stay distinct
+MAX_LISTED = 8  # names in one message
+MAX_QUOTED = 40  # characters of a cell in one message
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Features and target of a file, checked and ready to train on.
+
+    Attributes
+    ----------
+    X : float64 array, C-contiguous, shape (n_samples, n_features)
+        Finite throughout.
+    y : array, shape (n_samples,)
+        int64 indices into `classes` for classification, finite float64 values for regression.
+    task : {"classify", "regress"}
+        What there is to learn.
+    classes : tuple of str, int or bool
+        The labels as the file has them, sorted; empty for regression.
+    feature_names : tuple of str
+        One name for each column of `X`.
+    target_name : str
+        Column or array that `y` was made from.
+    task_reason : str
+        Why this task: "given", or what was seen in the target.
+    """
+
+    X: npt.NDArray[np.float64]
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    task: Task
+    classes: tuple[Label, ...]
+    feature_names: tuple[str, ...]
+    target_name: str
+    task_reason: str
+
+
+def read_table(path: str | os.PathLike[str], target: str | None = None, task: str | None = None) -> Table:
+    """Read a table to train on.
+
+    A CSV file is UTF-8 with commas and a header line; blank lines at its end are ignored. In an NPZ file the
+    features are the array `X` (n, d), named by the array `feature_names` (d,) or else x0, x1, ... Blanks
+    around text are ignored; text that reads as a number is one where it is a feature. Feature columns of
+    booleans, or of the texts true and false, are 1 and 0.
+
+    Parameters
+    ----------
+    path : path
+        File ending in .csv, .parquet or .npz, in any case.
+    target : str, optional
+        Column to predict. Default: the column called target, label, class or y, in this order and in any
+        case, else the last one. In NPZ files: a 1-D array (n,), by default y, else Y.
+    task : {"classify", "regress"}, optional
+        Default: a target of text, categories or booleans is classified. A target of whole numbers (integers,
+        or floats without a fraction up to 2**53) is classified if it has at most 20 distinct values and at
+        most half as many distinct values as rows. Every other target is regressed. A CSV target of which more
+        than half the cells are numbers, but not all, is refused unless `task` is "classify".
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, the target is unknown or does not suit `task`, there are fewer than two
+        rows or classes or no feature, or a cell is missing, not finite or, in a feature, not a number.
+    """
+    if task not in (None, "classify", "regress"):
+        raise InputError(f"task: {task!r} is unknown; accepted are 'classify' and 'regress'")
+    path = Path(path)
+    if _suffix(path) == ".npz":
+        features, column = _read_arrays(path, target)
+    else:
+        frame = _read_frame(path)
+        name = _choose_target(path, frame.columns, target)
+        features, column = frame.drop(name), frame[name]
+    if not features.width:
+        raise InputError(f"{path}: no feature column is left beside the target {column.name!r}")
+    if len(column) < 2:
+        raise InputError(f"{path}: holds 1 row; training needs at least 2")
+    column = _typed_target(path, column, task)
+    chosen, reason = (task, "given") if task else _guess_task(column)
+    X, names = _feature_matrix(path, features), tuple(features.columns)
+    if chosen == "regress":
+        values = column.cast(pl.Float64).to_numpy().copy()
+        return Table(X, values, "regress", (), names, column.name, reason)
+    indices, classes = _class_indices(path, column)
+    return Table(X, indices, "classify", classes, names, column.name, reason)
+
+
+def read_features(
+    path: str | os.PathLike[str], feature_names: Sequence[str], target_name: str | None = None
+) -> npt.NDArray[np.float64]:
+    """Read the rows a trained network shall predict.
+
+    Parameters
+    ----------
+    path : path
+        File ending in .csv, .parquet or .npz, in any case.
+    feature_names : sequence of str
+        The features in the network's order. Columns are taken by name, in any order in the file; an NPZ file
+        without `feature_names` is taken as it stands if its `X` has as many columns.
+    target_name : str, optional
+        Column that may be present and is ignored.
+
+    Returns
+    -------
+    float64 array, C-contiguous, shape (n_samples, len(feature_names))
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is empty, a feature is missing, there is a column that is neither a
+        feature nor the target, or a cell is missing, not finite or not a number.
+    """
+    path, wanted = Path(path), list(feature_names)
+    if _suffix(path) == ".npz":
+        arrays, _ = _load_arrays(path)
+        if "feature_names" not in arrays and arrays["X"].shape[1:] == (len(wanted),):
+            arrays["feature_names"] = np.array(wanted)
+        frame = _named_columns(path, arrays)
+        if frame.width != len(wanted):
+            raise InputError(f"{path}: array 'X' has {frame.width} columns; the model takes {len(wanted)}")
+    else:
+        frame = _read_frame(path)
+    columns = frame.columns
+    found = set(columns)
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise InputError(f"{path}: lacks the features {_listed(missing)}; it has {_listed(columns)}")
+    known = {*wanted, target_name}
+    extra = [name for name in columns if name not in known]
+    if extra:
+        raise InputError(f"{path}: columns {_listed(extra)} are not features of the model; remove them")
+    return _feature_matrix(path, frame.select(wanted))
+
+
+def _suffix(path: Path) -> str:
+    """Return the lower-case suffix of a file that exists, can be opened and is of a known kind."""
+    suffix = path.suffix.lower()
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read: {reason}; accepted are .csv, .parquet, .npz") from None
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: unknown kind of file {suffix!r}; accepted are {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def _read_frame(path: Path) -> pl.DataFrame:
+    """Return the cells of a CSV file as text, or the typed columns of a Parquet file."""
+    is_csv = path.suffix.lower() == ".csv"
+    try:
+        frame = _read_csv(path) if is_csv else pl.read_parquet(path, glob=False)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = (_ragged_record(path) if is_csv else None) or _first_line(error)
+        raise InputError(f"{path}: cannot be parsed as a {path.suffix.lower()} file: {reason}") from None
+    if not frame.width or not frame.height:
+        raise InputError(f"{path}: the table is empty: it has {frame.width} columns and {frame.height} rows")
+    return frame
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    # All as text, header included: polars would rename duplicate names and let one cell type a whole column.
+    cells = pl.read_csv(path, has_header=False, infer_schema_length=0, glob=False)
+    names = [(name or "").strip() for name in cells.row(0)]
+    _require_names(path, names)
+    height = cells.height
+    while height > 1 and not any((cell or "").strip() for cell in cells.row(height - 1)):
+        height -= 1
+    cells.columns = names
+    return cells[1:height]
+
+
+def _ragged_record(path: Path) -> str | None:
+    """Return what is wrong with the first line of a CSV file that has more fields than the header."""
+    try:
+        records = _records(path)
+        width = len(next(records, (1, []))[1])
+        found = next(((line, len(record)) for line, record in records if len(record) > width), None)
+    except (UnicodeError, csv.Error):  # then what polars said must do
+        return None
+    return f"line {found[0]} has {found[1]} fields, the header {width}" if found else None
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a CSV file, each with the line it starts at; only a line feed ends a line."""
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        reader = csv.reader(file)
+        line = 1
+        for record in reader:
+            yield line, record
+            line = reader.line_num + 1
+
+
+def _read_arrays(path: Path, target: str | None) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the features and the target of an NPZ file."""
+    choices = ("y", "Y") if target is None else (target,)
+    arrays, present = _load_arrays(path, *choices)
+    name = next((choice for choice in choices if choice in arrays), None)
+    if name is None:
+        raise InputError(f"{path}: has no target array {_listed(choices)}; its arrays are {_listed(present)}")
+    features, y = _named_columns(path, arrays), arrays[name]
+    if y.dtype.kind not in "biufU" or y.shape != (features.height,):
+        need = f"{features.height} numbers, booleans or texts are needed, one for each row of 'X'"
+        raise InputError(f"{path}: target array {name!r} has shape {y.shape} and dtype {y.dtype}; {need}")
+    native = np.float64 if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
+    return features, pl.Series(name, y.astype(native))
+
+
+def _load_arrays(path: Path, *others: str) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
+    """Return X, with feature_names and `others` if they are there, and the names of all arrays."""
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            present = list(archive.files)
+            for name in {"X", "feature_names", *others}.intersection(present):
+                arrays[name] = np.asarray(archive[name])
+    except Exception as error:  # a damaged archive fails in a dozen ways, each of them the file's fault
+        raise InputError(f"{path}: cannot be read as NPZ without pickles: {_first_line(error)}") from None
+    if "X" not in arrays:
+        raise InputError(f"{path}: has no array 'X'; its arrays are {_listed(present)}")
+    return arrays, present
+
+
+def _named_columns(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> pl.DataFrame:
+    """Return the array X as a table, its columns named by the array feature_names or else x0, x1, ..."""
+    X = arrays["X"]
+    if X.ndim != 2 or 0 in X.shape or X.dtype.kind not in "biuf":
+        need = "numbers in rows and columns, at least one of each, are needed"
+        raise InputError(f"{path}: array 'X' has shape {X.shape} and dtype {X.dtype}; {need}")
+    labels = arrays.get("feature_names", np.array([f"x{j}" for j in range(X.shape[1])]))
+    if labels.dtype.kind != "U" or labels.shape != X.shape[1:]:
+        found = f"shape {labels.shape} and dtype {labels.dtype}"
+        raise InputError(f"{path}: array 'feature_names' has {found}; {X.shape[1]} texts are needed")
+    names = labels.tolist()
+    _require_names(path, names)
+    return pl.from_numpy(X.astype(np.float64), schema=names, orient="row")
+
+
+def _require_names(path: Path, names: list[str]) -> None:
+    if "" in names:
+        raise InputError(f"{path}: column {names.index('') + 1} has no name; each column needs one")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{path}: columns {_listed(twice)} occur more than once; names must differ")
+
+
+def _choose_target(path: Path, columns: list[str], target: str | None) -> str:
+    if target is None:
+        lowered = [name.lower() for name in columns]
+        return next((columns[lowered.index(name)] for name in TARGET_NAMES if name in lowered), columns[-1])
+    if target not in columns:
+        raise InputError(f"{path}: there is no target column {target!r}; the columns are {_listed(columns)}")
+    return target
+
+
+def _feature_matrix(path: Path, frame: pl.DataFrame) -> npt.NDArray[np.float64]:
+    X = np.empty(frame.shape)
+    for j, raw in enumerate(frame):
+        column = _stripped(path, raw)
+        numbers = _numbers(column)
+        _require(path, column, numbers.is_finite().fill_null(False), "features must be finite numbers")
+        X[:, j] = numbers.to_numpy()
+    return X
+
+
+def _typed_target(path: Path, raw: pl.Series, task: str | None) -> pl.Series:
+    """Return the target without gaps as Boolean, String, Int64 (every whole number) or Float64."""
+    column = _stripped(path, raw)
+    _require(path, column, column.is_not_null(), "")
+    typed = _typed_text(path, column, task) if path.suffix.lower() == ".csv" else column
+    if typed.dtype == pl.String and task == "regress":
+        _require(path, column, column.is_null(), "a number is needed to regress")
+    if typed.dtype in (pl.String, pl.Boolean):
+        return typed
+    numbers = typed.cast(pl.Float64)
+    _require(path, column, numbers.is_finite(), "a finite number is needed")
+    if typed.dtype.is_integer():
+        whole = typed.cast(pl.Int64, strict=False).is_not_null()
+    else:
+        whole = (numbers == numbers.floor()) & (numbers.abs() <= MAX_EXACT_INTEGER)
+    if whole.all():
+        return typed.cast(pl.Int64)
+    if task == "classify":
+        _require(path, column, whole, "classes must be text, booleans or whole numbers up to 2**53")
+    return numbers
+
+
+def _typed_text(path: Path, column: pl.Series, task: str | None) -> pl.Series:
+    """Return a column of text as the type that all its cells have: Boolean, Int64, Float64 or else String."""
+    numbers = _numbers(column)
+    gaps = numbers.null_count()
+    if gaps and (task == "regress" or (task is None and 2 * gaps < len(column))):
+        need = "a number is needed to regress" if task else "most of the target is numbers, so must this be"
+        _require(path, column, numbers.is_not_null(), need)
+    if gaps:
+        return column
+    if column.str.to_lowercase().is_in(["true", "false"]).all():
+        return numbers.cast(pl.Boolean)
+    integers = column.cast(pl.Int64, strict=False)
+    return numbers if integers.null_count() else integers
+
+
+def _guess_task(column: pl.Series) -> tuple[Task, str]:
+    """Apply the rule that `read_table` states; return the task and what was seen."""
+    name, rows = column.name, len(column)
+    if column.dtype in (pl.String, pl.Boolean):
+        return "classify", f"target {name!r} holds {'text' if column.dtype == pl.String else 'booleans'}"
+    if column.dtype == pl.Float64:
+        return "regress", f"target {name!r} holds real numbers"
+    distinct = column.n_unique()
+    if distinct <= MAX_GUESSED_CLASSES and 2 * distinct <= rows:
+        return "classify", f"target {name!r} holds {distinct} distinct integers"
+    return "regress", f"target {name!r} holds {distinct} distinct integers in {rows} rows"
+
+
+def _class_indices(path: Path, column: pl.Series) -> tuple[npt.NDArray[np.int64], tuple[Label, ...]]:
+    values = np.array(column.to_list(), dtype=object if column.dtype == pl.String else None)
+    labels, y = np.unique(values, return_inverse=True)
+    if len(labels) < 2:
+        raise InputError(f"{path}: target {column.name!r} holds the single class {column[0]!r}; 2 are needed")
+    return y.astype(np.int64), tuple(labels.tolist())
+
+
+def _stripped(path: Path, raw: pl.Series) -> pl.Series:
+    """Return categories as text, and text without blanks around it, null where nothing is left."""
+    column = raw.cast(pl.String) if isinstance(raw.dtype, pl.Categorical | pl.Enum) else raw
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        return text.set(text == "", None)
+    if column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
+        return column
+    raise InputError(f"{path}: column {raw.name!r} holds {raw.dtype}; accepted are numbers, booleans, text")
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """Return Float64, null where a cell is not a number; if all cells are true or false, 1 and 0."""
+    numbers = column.cast(pl.Float64, strict=False)
+    if column.dtype == pl.String and numbers.null_count():
+        truth = column.str.to_lowercase()
+        if truth.is_in(["true", "false"]).all():
+            return (truth == "true").cast(pl.Float64)
+    return numbers
+
+
+def _require(path: Path, column: pl.Series, good: pl.Series, need: str) -> None:
+    """Raise InputError for the first row where `good` is false, with the cell that `column` has there."""
+    if good.all():
+        return
+    row = good.to_list().index(False)
+    cell = column[row]
+    text = str(cell) if len(str(cell)) <= MAX_QUOTED else str(cell)[:MAX_QUOTED] + "..."
+    what = "is missing" if cell is None else f"holds {text!r}; {need}"
+    raise InputError(f"{path}: column {column.name!r}, row {row + 1}{_csv_line(path, column, row)} {what}")
+
+
+def _csv_line(path: Path, column: pl.Series, row: int) -> str:
+    """Return " (line n)", where the row starts in a CSV file, if what is read there is the cell."""
+    if path.suffix.lower() != ".csv":
+        return ""
+    try:
+        records = _records(path)
+        place = [name.strip() for name in next(records)[1]].index(column.name)
+        line, record = next(itertools.islice(records, row, None))
+    except (csv.Error, StopIteration, ValueError):
+        return ""
+    cell = record[place].strip() if place < len(record) else ""
+    return f" (line {line})" if cell == (column[row] or "") else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:MAX_LISTED])
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > MAX_LISTED else shown
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,189 @@
+"""Training by epochs: how long, what is recorded, when listeners hear of it, and how it ended.
+
+The steps themselves are taken by `run.Run`, many epochs per call; this module chooses how many, so that a listener hears
+of the progress several times a second and yet costs nothing that could be measured. Nothing here prints or draws.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kernels.structs import RECORD_COLUMNS, Objective
+from trainer.history import History
+from trainer.model import MLP
+from trainer.run import DivergenceError
+from trainer.schedules import learning_rates
+
+# Compiled code runs about this long between two looks at the clock.
+SECONDS_PER_CALL = 0.1
+MAX_EPOCHS_PER_CALL = 1 << 16
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs X (n_samples, n_features) and targets Y (n_samples, n_outputs)."""
+
+    X: np.ndarray
+    Y: np.ndarray
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a listener is told: the epochs done, of how many, the records so far, and updates per second of training."""
+
+    epochs_done: int
+    n_epochs: int
+    history: History
+    steps_per_second: float
+
+
+@dataclass
+class Outcome:
+    """How a training ended.
+
+    Attributes
+    ----------
+    history : History
+        Columns epoch, loss, mean_abs_error (both before the epoch's updates), accuracy or r2 (after them),
+        gradient_norm (of the epoch's last step), and val_loss, val_accuracy or val_r2 where there is validation.
+    epochs_done : int
+    steps_done : int
+    seconds : float
+        Time spent in training, without compilation, listeners and snapshots.
+    interrupted : bool
+        A listener asked to stop.
+    divergence : DivergenceError or None
+        Training met a number that is not finite; the model holds the last finite parameters.
+    """
+
+    history: History
+    epochs_done: int = 0
+    steps_done: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    divergence: DivergenceError | None = None
+    snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+
+def train_epochs(
+    model: MLP,
+    training: Samples,
+    *,
+    epochs: int,
+    learning_rate: float,
+    terms: Objective,
+    schedule: str = "constant",
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    record_every: int = 1,
+    evaluated: Samples | None = None,
+    validation: Samples | None = None,
+    score: str = "accuracy",
+    snapshot_epochs: Sequence[int] = (),
+    listener: Callable[[Report], bool] | None = None,
+) -> Outcome:
+    """Train a model for a number of passes over the data.
+
+    Parameters
+    ----------
+    model : MLP
+        Changed in place.
+    training : Samples
+    epochs : int
+    learning_rate, schedule : see `schedules.learning_rates`; the rate is constant within an epoch.
+    terms : penalties and clipping, see `model.objective`.
+    batch_size : rows in a step; None takes all.
+    shuffle : whether each epoch has an order of its own.
+    record_every : epochs whose number is divisible by this are recorded.
+    evaluated : what the score is measured on; None takes the training samples.
+    validation : measured beside it.
+    score : {"accuracy", "r2"}
+    snapshot_epochs : increasing numbers of epochs done after which the parameters are copied to `Outcome.snapshots`.
+    listener : called several times a second; training stops when it returns True.
+
+    Returns
+    -------
+    Outcome
+    """
+    evaluated = evaluated or training
+    n_samples = training.X.shape[0]
+    steps_per_epoch = 1 if batch_size is None else math.ceil(n_samples / min(batch_size, n_samples))
+    run = model.start_run(
+        training.X,
+        training.Y,
+        terms=terms,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        steps_per_period=steps_per_epoch,
+        record_every=record_every,
+        evaluated=(evaluated.X, evaluated.Y),
+        validation=(validation.X, validation.Y) if validation else None,
+    )
+    records = _Records(score, evaluated, validation, record_every)
+    outcome = Outcome(records.history)
+    stops = sorted({epoch for epoch in snapshot_epochs if epoch <= epochs} | {epochs})
+    if stops[0] == 0:
+        outcome.snapshots.append((stops.pop(0), model.parameters.copy()))
+    n_epochs_per_call = 1
+    while outcome.epochs_done < epochs:
+        end = min(stops[0], outcome.epochs_done + n_epochs_per_call)
+        rates = learning_rates(schedule, learning_rate, np.arange(outcome.epochs_done, end), epochs)
+        started = time.perf_counter()
+        try:
+            table = run.advance(rates)
+        except DivergenceError as error:
+            records.append(outcome.epochs_done, error.period, error.table)
+            outcome.seconds += time.perf_counter() - started
+            outcome.divergence, outcome.epochs_done = error, error.period
+            break
+        elapsed = time.perf_counter() - started
+        records.append(outcome.epochs_done, end, table)
+        outcome.seconds += elapsed
+        outcome.epochs_done = end
+        if end == stops[0]:
+            stops.pop(0)
+            if end in snapshot_epochs:
+                outcome.snapshots.append((end, model.parameters.copy()))
+        n_epochs_per_call = _epochs_per_call(n_epochs_per_call, elapsed)
+        if listener is not None:
+            steps_per_second = end * steps_per_epoch / max(outcome.seconds, 1e-9)
+            if listener(Report(end, epochs, records.history, steps_per_second)) and end < epochs:
+                outcome.interrupted = True
+                break
+    outcome.steps_done = outcome.epochs_done * steps_per_epoch
+    return outcome
+
+
+def _epochs_per_call(last: int, elapsed: float) -> int:
+    """Return how many epochs fill the time between two looks at the clock, at most four times as many as before."""
+    fitting = last * SECONDS_PER_CALL / max(elapsed, 1e-6)
+    return max(1, min(int(fitting), 4 * last, MAX_EPOCHS_PER_CALL))
+
+
+class _Records:
+    """The history of a training, made of the tables that the kernels return."""
+
+    def __init__(self, score: str, evaluated: Samples, validation: Samples | None, every: int) -> None:
+        self._score, self._every = score, every
+        self._measured = {"": evaluated, "val_": validation} if validation else {"": evaluated}
+        columns = ["epoch", "loss", "mean_abs_error", score]
+        if validation:
+            columns += ["val_loss", f"val_{score}"]
+        self.history = History((*columns, "gradient_norm"))
+
+    def append(self, first_epoch: int, end_epoch: int, table: np.ndarray) -> None:
+        columns = dict(zip(RECORD_COLUMNS, table.T, strict=True))
+        numbers = np.arange(first_epoch, end_epoch)
+        columns["epoch"] = numbers[numbers % self._every == 0]
+        for prefix, samples in self._measured.items():
+            if samples is not None and self._score == "r2":
+                source = "eval_loss" if prefix == "" else "val_loss"
+                columns[f"{prefix}r2"] = 1 - 2 * columns[source] / samples.Y.var(axis=0).sum()
+        if self._score == "accuracy":
+            columns["accuracy"] = columns["eval_accuracy"]
+        self.history.append(**columns)
