@@ -1,0 +1,28 @@
+"""Loops over arrays, compiled by numba to vector code: everything that training a multilayer perceptron computes.
+
+=================== ==============================================================================================
+`simd`              one SIMD register, and a block of registers, as numba types
+`blocking`          vector length and tile sizes of this processor
+`elementary`        exp, sigmoid, tanh, relu of a vector
+`micro_kernels`     one register tile of a matrix product
+`packing`           copies of operands; transposition
+`gemm`              the matrix product around them
+`activations`       activation functions over arrays, and their derivatives as functions of the output
+`losses`            loss, output activation and delta in one pass
+`optimizers`        penalties, norm, clipping, update
+`network`           forward, backward, fused gradient accumulation
+`sampling`          the order of the samples
+`training_loop`     steps and records, without leaving compiled code
+`reference`         all of it in NumPy: the specification, and the baseline
+`structs`           what a kernel is told; `workspace`: what it writes over
+`backends`          the compiled and the NumPy functions behind one interface
+=================== ==============================================================================================
+
+Nothing here prints, reads a file, or decides what a user wants; `trainer` does.
+"""
+
+from __future__ import annotations
+
+from kernels.backends import BACKENDS, Backend
+
+__all__ = ["BACKENDS", "Backend"]

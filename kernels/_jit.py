@@ -26,23 +26,71 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core import caching
+from numba.core.compiler import Compiler
+from numba.extending import intrinsic
 from numba.misc.appdirs import user_cache_dir
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+_BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def codes(n: int) -> list[Any]:
+    """Return 0 ... n-1 as constants to call compiled functions with.
+
+    They are NumPy integers, because numba compiles a function anew for each literal integer that it is called with.
+    """
+    return list(np.arange(n, dtype=np.int64))
+
+
+class _Linked(Compiler):
+    """numba's compiler for code that is linked into its callers: LLVM optimises it there, and not on its own as well.
+
+    A chain of calls would otherwise be optimised anew with each of its links.
+    """
+
+    def define_pipelines(self) -> Any:
+        library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        library._optimize_final_module = lambda: None
+        self.state.library = library
+        return super().define_pipelines()
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function into each of its callers (a few vector operations, no call left)."""
-    return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)(function)
+    return numba.njit(forceinline=True, pipeline_class=_Linked, **_BARE, **_FLAGS)(function)
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a loop to be called from other compiled code, and optimise it on its own.
+
+    Nested loops over a register tile want that: what they need to be unrolled shows only after a first pass.
+    """
+    return numba.njit(forceinline=False, **_BARE, **_FLAGS)(function)
 
 
 def called(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function once, to be called from other compiled code."""
-    return numba.njit(no_cfunc_wrapper=True, **_FLAGS)(function)
+    """Compile a function once, to be called from other compiled code.
+
+    A function whose options do not say otherwise would inherit ``forceinline`` from the caller it is compiled for.
+    """
+    return numba.njit(forceinline=False, pipeline_class=_Linked, **_BARE, **_FLAGS)(function)
+
+
+@intrinsic
+def out_of_line(typingctx: Any) -> Any:
+    """Keep the function that says this from being inlined: one copy of large code, however often it is called."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return numba.types.void(), codegen
 
 
 def entry_point(function: Callable[P, R]) -> Callable[P, R]:
@@ -86,7 +134,7 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-class _Locator(caching._CacheLocator):  # type: ignore[misc]
+class _Locator(caching._CacheLocator):
     """Tell numba's cache where the files of one function go."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -106,9 +154,9 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return str(self._function.__module__)
 
 
-class _CacheImplementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImplementation(caching.CompileResultCacheImpl):
     _locator_classes: ClassVar[list[type]] = [_Locator]
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImplementation

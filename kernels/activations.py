@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from kernels import elementary
-from kernels._jit import called, entry_point, inlined
+from kernels._jit import called, codes, entry_point, inlined, kernel
 from kernels.simd import (
     address,
     advance,
     fma,
-    get,
     lanes,
     load,
     load_first,
@@ -35,8 +34,14 @@ from kernels.simd import (
     sum_lanes,
 )
 
-IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
-ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = codes(5)
+ACTIVATIONS = {
+    "identity": int(IDENTITY),
+    "sigmoid": int(SIGMOID),
+    "tanh": int(TANH),
+    "relu": int(RELU),
+    "softmax": int(SOFTMAX),
+}
 
 
 @inlined
@@ -116,7 +121,7 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
         store_first(delta, j, row, n - j)
 
 
-@called
+@kernel
 def activate(activation: int, h: Any, rows: int, columns: int) -> None:
     """Overwrite the logits (rows, columns) at the pointer h by their activation."""
     if activation == SIGMOID:
@@ -130,7 +135,7 @@ def activate(activation: int, h: Any, rows: int, columns: int) -> None:
             softmax_row(advance(h, i * columns), columns)
 
 
-@called
+@kernel
 def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, columns: int) -> None:
     """Turn dL/dh at the pointer delta into dL/dz, given the outputs h; both are (rows, columns)."""
     if activation == SIGMOID:
@@ -142,6 +147,21 @@ def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, colum
     elif activation == SOFTMAX:
         for i in range(rows):
             _softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
+
+
+@called
+def activate_block(activation: int, h: Any, row_stride: int, rows: int, columns: int) -> None:
+    """Do what `activate` does, for a block of rows that lie apart; not for softmax."""
+    for i in range(rows):
+        activate(activation, advance(h, i * row_stride), 1, columns)
+
+
+@called
+def multiply_block_by_derivative(activation: int, h: Any, delta: Any, row_stride: int, rows: int, columns: int) -> None:
+    """Do what `multiply_by_derivative` does, for a block of rows that lie apart; not for softmax."""
+    for i in range(rows):
+        offset = i * row_stride
+        multiply_by_derivative(activation, advance(h, offset), advance(delta, offset), 1, columns)
 
 
 @entry_point

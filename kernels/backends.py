@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels import activations, gemm, network, reference
+from kernels import activations, gemm, network, reference, training_loop
 from kernels.structs import Network, Progress
 from kernels.workspace import Workspace
 
@@ -39,7 +39,7 @@ BACKENDS = {
         activations.multiply_by_derivative_inplace,
         network.forward,
         network.loss_and_gradients,
-        network.train,
+        training_loop.train,
     ),
     "numpy": Backend(
         "numpy",

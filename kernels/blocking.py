@@ -1,16 +1,21 @@
 """Vector length and tile sizes, derived from the processor at hand.
 
-========  ==========================================================================================================
-VECTOR_BYTES  one SIMD register: 64 with AVX-512, 32 with AVX, else 16 (NEON, SSE). ``SCRATCH_MLP_VECTOR_BYTES`` overrides
-              it for tests; LLVM splits what the processor has no register for.
-MR, NV        the register tile: MR rows of NV vectors. MR * NV accumulators, NV vectors of B and one broadcast element
-              of A fit the register file (32 registers: 14 x 2; 16 registers: 6 x 2).
-KC            the depth of a packed panel: one micro-panel of B, KC x NR elements, fills about two thirds of a 48 KiB L1.
-MC            rows of a packed block of A: MC x KC elements fill about a fifth of a 1 MiB L2.
-NC            columns of a packed panel of B: KC x NC elements stay in L3.
-========  ==========================================================================================================
+VECTOR_BYTES
+    One SIMD register: 64 with AVX-512, 32 with AVX, else 16 (NEON, SSE). The environment variable
+    ``SCRATCH_MLP_VECTOR_BYTES`` overrides it for tests; LLVM splits what the processor has no register for.
+MR, NV
+    The register tile: MR rows of NV vectors. MR * NV accumulators, NV vectors of B and one broadcast element of A fit
+    the register file (32 registers: 14 x 2; 16 registers: 6 x 2).
+SHORT_MR
+    Rows of the tile for what is left of the rows: 4 x 2 accumulators still hide the latency of two fused
+    multiply-adds per cycle.
+KC
+    Depth of a panel of B, KC x NR elements. It is read once per tile of rows and may come from L2: two vectors per MR
+    cycles. A larger KC saves passes over C.
+MC
+    Rows of A between two uses of the same panel; MC x KC elements stay in L2.
 
-After BLIS (Van Zee and van de Geijn, 2015); KC and MC were measured flat within 3 % from half to twice these values.
+After BLIS (Van Zee and van de Geijn, 2015), without packing of A.
 """
 
 from __future__ import annotations
@@ -42,6 +47,6 @@ def _registers() -> int:
 VECTOR_BYTES = _vector_bytes()
 NV = 2
 MR = (_registers() - NV - 1) // NV
-KC = 256
-MC = 12 * MR
-NC = 2048
+SHORT_MR = 4
+KC = 512
+MC = 18 * MR

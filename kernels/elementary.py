@@ -1,9 +1,9 @@
 """Elementary functions of a vector: exp, sigmoid, tanh, relu.
 
-All are branch-free, exact at +-infinity and pass NaN on. The exponential is ``2**n * exp(r)`` with ``n = round(x / ln 2)``,
-``r = x - n ln 2`` in two steps (Cody and Waite, 1980) and ``exp(r) - 1 - r = r**2 q(r)`` for a polynomial q that
-interpolates at the Chebyshev nodes of |r| <= ln 2 / 2 (relative error of exp 8e-9 in float32, 2e-17 in float64; computed
-with ``mpmath.chebyfit`` at 40 digits).
+All are branch-free, exact at +-infinity and pass NaN on. The exponential is ``2**n * exp(r)`` with ``n = round(x / ln
+2)``, ``r = x - n ln 2`` in two steps (Cody and Waite, 1980) and ``exp(r) - 1 - r = r**2 q(r)`` for a polynomial q
+that interpolates at the Chebyshev nodes of |r| <= ln 2 / 2 (relative error of exp 8e-9 in float32, 2e-17 in float64;
+computed with ``mpmath.chebyfit`` at 40 digits).
 
 Errors, measured against mpmath over the whole range: see ``tests/test_elementary.py``.
 """

@@ -1,15 +1,15 @@
-"""The matrix product, in the three forms that training needs, on one micro-kernel.
+"""The matrix product, in the three forms that training needs, on one body of micro-kernel.
 
-``C = A B`` with any strides of A and B (packing takes them up) and C in rows. Five loops around the micro-kernel, after
-Goto and van de Geijn (2008), numbered from the outside:
+``C = A B`` with C in rows; A and B in rows or transposed. Loops around the micro-kernel, outermost first:
 
-5. columns of C in steps of NC: a panel of B for L3,
-4. the summed dimension in steps of KC: packs that panel of B,
-3. rows of C in steps of MC: packs a block of A for L2,
-2. columns of the panel in steps of NR: a micro-panel of B for L1,
+4. the summed dimension in steps of KC, so that a panel of B and a block of A fit the caches,
+3. rows of C in steps of MC: the block of A stays in L2,
+2. columns of C in steps of NR: makes a panel of B, used by the whole block,
 1. rows of the block in steps of MR: one micro-tile, held in registers.
 
-The first pass over the summed dimension starts the tile from zero or from a bias row, later ones from C.
+B is copied into panels where the copy is used often enough, or is transposed, or has too few columns left; A is read
+where it lies. The first pass over the summed dimension starts the tile from zero, from a bias row or from C itself;
+after the last one a tile is finished, while it is in L1, by an activation or by a derivative.
 """
 
 from __future__ import annotations
@@ -18,80 +18,93 @@ from typing import Any
 
 import numpy as np
 
-from kernels._jit import called, entry_point, inlined
-from kernels.blocking import KC, MC, MR, NC, NV, VECTOR_BYTES
-from kernels.packing import pack_a, pack_b
-from kernels.simd import address, advance, broadcast, fma, lanes, load, load_first, store, store_first, tile
+from kernels._jit import called, codes, entry_point, inlined, out_of_line
+from kernels.activations import activate_block, multiply_block_by_derivative
+from kernels.blocking import KC, MC, MR, NV, SHORT_MR, VECTOR_BYTES
+from kernels.micro_kernels import (
+    BIAS,
+    PREVIOUS,
+    ZERO,
+    columns_narrow,
+    columns_narrow_short,
+    columns_wide,
+    columns_wide_short,
+    rows_narrow,
+    rows_narrow_short,
+    rows_wide,
+    rows_wide_short,
+)
+from kernels.packing import copy_block, pack_panel
+from kernels.simd import address, advance, lanes
 
-# What a micro-tile starts from.
-ZERO, BIAS, PREVIOUS = 0, 1, 2
+# What is done to a finished tile.
+NOTHING, ACTIVATE, TIMES_DERIVATIVE = codes(3)
+
+# The stride of neighbours in memory.
+UNIT = codes(2)[1]
+
+# A panel of B is copied where at least this many tiles of rows use it: a copied vector costs a load and a store, and
+# spares cache misses that a stride of a whole row of B may have at each use.
+MIN_TILES_PER_COPY = 3
+
+
+# A block of A is copied where at least this many panels of B use it.
+MIN_PANELS_PER_COPY = 4
+
+# Strides of a copied block, by which neighbouring rows fall into different sets of the caches.
+KC_STRIDE, MC_STRIDE = KC + 16, MC + 16
 
 
 def packed_size(batch: int, widths: list[int], itemsize: int) -> int:
-    """Return how many elements the packed blocks of A and B need at most, for products among these extents."""
+    """Return how many elements the copies of operands take at most, for products among these extents."""
+    panel = KC * NV * VECTOR_BYTES // itemsize
     largest = max(batch, *widths)
-    nr = NV * VECTOR_BYTES // itemsize
-    depth = min(KC, largest)
-    return depth * (_rounded_up(min(MC, largest), MR) + _rounded_up(min(NC, largest), nr))
+    block = max(KC_STRIDE * min(MC, largest), MC_STRIDE * min(KC, largest))
+    return panel + block if _copies_block(largest, itemsize) else panel
 
 
-def _rounded_up(n: int, step: int) -> int:
-    return -(-n // step) * step
-
-
-@called
-def micro_kernel(kc: int, a: Any, b: Any, c: Any, row_stride: int, rows: int, columns: int, start: int, bias: Any) -> None:
-    """Add the product of two micro-panels to the start value and write the leading rows x columns of the tile to C."""
-    VL = lanes(a)
-    acc = tile(a, MR, NV)
-    if start == BIAS:
-        for j in range(NV):
-            row = load_first(bias, j * VL, columns - j * VL, 0.0)
-            for i in range(MR):
-                acc[i, j] = row
-    elif start == PREVIOUS:
-        for i in range(MR):
-            if i < rows:
-                for j in range(NV):
-                    acc[i, j] = load_first(c, i * row_stride + j * VL, columns - j * VL, 0.0)
-    b_row = tile(a, 1, NV)
-    for p in range(kc):
-        for j in range(NV):
-            b_row[0, j] = load(b, (p * NV + j) * VL)
-        for i in range(MR):
-            element = broadcast(a, p * MR + i)
-            for j in range(NV):
-                acc[i, j] = fma(element, b_row[0, j], acc[i, j])
-    if columns == NV * VL:
-        for i in range(MR):
-            if i < rows:
-                for j in range(NV):
-                    store(c, i * row_stride + j * VL, acc[i, j])
-    else:
-        for i in range(MR):
-            if i < rows:
-                for j in range(NV):
-                    store_first(c, i * row_stride + j * VL, acc[i, j], columns - j * VL)
+def _copies_block(n: int, itemsize: int) -> bool:
+    return n > (MIN_PANELS_PER_COPY - 1) * NV * VECTOR_BYTES // itemsize
 
 
 @inlined
-def _macro_kernel(
-    mc: int, nc: int, kc: int, a: Any, b: Any, c: Any, row_stride: int, start: int, bias: Any
+def _tiles(
+    full: Any,
+    short: Any,
+    mc: int,
+    kc: int,
+    a: Any,
+    a_step: int,
+    a_stride: int,
+    b: Any,
+    b_stride: int,
+    c: Any,
+    c_stride: int,
+    columns: int,
+    start: int,
+    bias: Any,
+    finish: int,
+    activation: int,
+    h: Any,
 ) -> None:
-    NR = NV * lanes(a)
-    for jr in range(0, nc, NR):  # loop 2
-        for ir in range(0, mc, MR):  # loop 1
-            micro_kernel(
-                kc,
-                advance(a, ir * kc),
-                advance(b, jr * kc),
-                advance(c, ir * row_stride + jr),
-                row_stride,
-                min(MR, mc - ir),
-                min(NR, nc - jr),
-                start,
-                advance(bias, jr),
-            )
+    """Loop 1: the tiles of one panel; `a_step` leads from one row of A to the next."""
+    whole = mc // MR * MR
+    for ir in range(0, whole, MR):
+        target = advance(c, ir * c_stride)
+        full(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, mc, columns, start, bias)
+        _finish(finish, activation, target, c_stride, MR, columns, advance(h, ir * c_stride))
+    for ir in range(whole, mc, SHORT_MR):
+        target, rows = advance(c, ir * c_stride), min(SHORT_MR, mc - ir)
+        short(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, rows, columns, start, bias)
+        _finish(finish, activation, target, c_stride, rows, columns, advance(h, ir * c_stride))
+
+
+@inlined
+def _finish(finish: int, activation: int, c: Any, c_stride: int, rows: int, columns: int, h: Any) -> None:
+    if finish == ACTIVATE:
+        activate_block(activation, c, c_stride, rows, columns)
+    elif finish == TIMES_DERIVATIVE:
+        multiply_block_by_derivative(activation, h, c, c_stride, rows, columns)
 
 
 @called
@@ -105,40 +118,79 @@ def gemm(
     b: Any,
     b_row_stride: int,
     b_column_stride: int,
-    c_out: Any,
-    c_row_stride: int,
+    c: Any,
+    c_stride: int,
     start: int,
     bias: Any,
+    finish: int,
+    activation: int,
+    h: Any,
     packed: Any,
 ) -> None:
-    """Write A (m, k) times B (k, n), plus the bias row where `start` is BIAS, to C (m, n); all are pointers, k >= 1.
+    """Write start + A (m, k) B (k, n) to C (m, n), finished; extents are at least 1.
 
-    `bias` is read only where `start` is BIAS. `packed` holds at least `packed_size` elements.
+    Parameters
+    ----------
+    a, b, c : pointers
+        Of A and of B one stride is 1; C has rows c_stride apart. C overlaps neither A nor B.
+    start : {ZERO, BIAS, PREVIOUS}
+        What the product is added to: nothing, the row `bias` (n,), or what C holds.
+    finish : {NOTHING, ACTIVATE, TIMES_DERIVATIVE}
+        ACTIVATE applies `activation` to C; TIMES_DERIVATIVE multiplies C by the derivative of `activation` at the
+        outputs `h`, which lie as C does. Softmax, which needs whole rows, is none of the activations here.
+    packed : pointer
+        Room for `packed_size` elements.
     """
-    NR = NV * lanes(a)
-    for jc in range(0, n, NC):  # loop 5
-        nc = min(NC, n - jc)
-        for pc in range(0, k, KC):  # loop 4
-            kc = min(KC, k - pc)
-            packed_b = packed
-            pack_b(advance(b, pc * b_row_stride + jc * b_column_stride), b_row_stride, b_column_stride, kc, nc, packed_b)
-            packed_a = advance(packed, kc * ((nc + NR - 1) // NR * NR))
-            for ic in range(0, m, MC):  # loop 3
-                mc = min(MC, m - ic)
-                pack_a(
-                    advance(a, ic * a_row_stride + pc * a_column_stride), a_row_stride, a_column_stride, mc, kc, packed_a
-                )
-                _macro_kernel(
-                    mc,
-                    nc,
-                    kc,
-                    packed_a,
-                    packed_b,
-                    advance(c_out, ic * c_row_stride + jc),
-                    c_row_stride,
-                    start if pc == 0 else PREVIOUS,
-                    advance(bias, jc),
-                )
+    out_of_line()
+    VL = lanes(a)
+    NR = NV * VL
+    for pc in range(0, k, KC):  # loop 4
+        kc = min(KC, k - pc)
+        first = start if pc == 0 else PREVIOUS
+        last = finish if pc + kc == k else NOTHING
+        for ic in range(0, m, MC):  # loop 3
+            mc = min(MC, m - ic)
+            a_block, a_stride = advance(a, ic * a_row_stride + pc * a_column_stride), max(a_row_stride, a_column_stride)
+            if n > (MIN_PANELS_PER_COPY - 1) * NR:
+                block = advance(packed, KC * NR)
+                if a_column_stride == 1:
+                    copy_block(a_block, a_stride, mc, kc, block, KC_STRIDE)
+                    a_block, a_stride = block, KC_STRIDE
+                else:
+                    copy_block(a_block, a_stride, kc, mc, block, MC_STRIDE)
+                    a_block, a_stride = block, MC_STRIDE
+            for jr in range(0, n, NR):  # loop 2
+                columns = min(NR, n - jr)
+                wide = columns > VL
+                b_panel, b_stride = advance(b, pc * b_row_stride + jr * b_column_stride), b_row_stride
+                in_place = b_column_stride == 1 and columns in (NR, VL)
+                if not in_place or (mc > MIN_TILES_PER_COPY * MR and b_row_stride > NR):
+                    b_stride = NR if wide else VL
+                    pack_panel(b_panel, b_row_stride, b_column_stride, kc, columns, b_stride, packed)
+                    b_panel = packed
+                target, bias_part = advance(c, ic * c_stride + jr), advance(bias, jr)
+                outputs = advance(h, ic * c_stride + jr)
+                if a_column_stride == 1:
+                    if wide:
+                        _tiles(
+                            rows_wide, rows_wide_short, mc, kc, a_block, a_stride, a_stride, b_panel, b_stride,
+                            target, c_stride, columns, first, bias_part, last, activation, outputs,
+                        )  # fmt: skip
+                    else:
+                        _tiles(
+                            rows_narrow, rows_narrow_short, mc, kc, a_block, a_stride, a_stride, b_panel, b_stride,
+                            target, c_stride, columns, first, bias_part, last, activation, outputs,
+                        )  # fmt: skip
+                elif wide:
+                    _tiles(
+                        columns_wide, columns_wide_short, mc, kc, a_block, 1, a_stride, b_panel, b_stride,
+                        target, c_stride, columns, first, bias_part, last, activation, outputs,
+                    )  # fmt: skip
+                else:
+                    _tiles(
+                        columns_narrow, columns_narrow_short, mc, kc, a_block, 1, a_stride, b_panel, b_stride,
+                        target, c_stride, columns, first, bias_part, last, activation, outputs,
+                    )  # fmt: skip
 
 
 @entry_point
@@ -152,49 +204,48 @@ def _product(
     packed: np.ndarray,
 ) -> None:
     m, n = out.shape
-    k = a.size // m
-    start = BIAS if bias.size > 0 else ZERO
+    c = address(out, 0)
     gemm(
         m,
         n,
-        k,
+        a.size // m,
         address(a, 0),
         a_strides[0],
         a_strides[1],
         address(b, 0),
         b_strides[0],
         b_strides[1],
-        address(out, 0),
+        c,
         n,
-        start,
+        BIAS if bias.size > 0 else ZERO,
         address(bias, 0),
+        NOTHING,
+        NOTHING,
+        c,
         address(packed, 0),
     )
 
 
-def _workspace(*operands: np.ndarray) -> np.ndarray:
+def _packed(*operands: np.ndarray) -> np.ndarray:
     extents = [extent for operand in operands for extent in operand.shape]
     return np.empty(packed_size(1, extents, operands[0].itemsize), operands[0].dtype)
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write ``a @ b`` to `out`: a (m, k), b (k, n), out (m, n); none empty, C-contiguous, one dtype, no overlap."""
-    nothing = np.empty(0, a.dtype)
-    _product(a, (a.shape[1], 1), b, (b.shape[1], 1), nothing, out, _workspace(a, b))
+    _product(a, (a.shape[1], 1), b, (b.shape[1], 1), np.empty(0, a.dtype), out, _packed(a, b))
 
 
 def matmul_tn(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write ``a.T @ b`` to `out`: a (k, m), b (k, n), out (m, n); as `matmul` otherwise."""
-    nothing = np.empty(0, a.dtype)
-    _product(a, (1, a.shape[1]), b, (b.shape[1], 1), nothing, out, _workspace(a, b))
+    _product(a, (1, a.shape[1]), b, (b.shape[1], 1), np.empty(0, a.dtype), out, _packed(a, b))
 
 
 def matmul_nt(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write ``a @ b.T`` to `out`: a (m, k), b (n, k), out (m, n); as `matmul` otherwise."""
-    nothing = np.empty(0, a.dtype)
-    _product(a, (a.shape[1], 1), b, (1, b.shape[1]), nothing, out, _workspace(a, b))
+    _product(a, (a.shape[1], 1), b, (1, b.shape[1]), np.empty(0, a.dtype), out, _packed(a, b))
 
 
 def affine(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
-    """Write ``x @ weight + bias`` to `out`: x (m, k), weight (k, n), bias (n,), out (m, n); as `matmul` otherwise."""
-    _product(x, (x.shape[1], 1), weight, (weight.shape[1], 1), bias, out, _workspace(x, weight))
+    """Write ``x @ weight + bias`` to `out`: x (m, k), weight (k, n), bias (n,) or (0,) for none, out (m, n)."""
+    _product(x, (x.shape[1], 1), weight, (weight.shape[1], 1), bias, out, _packed(x, weight))

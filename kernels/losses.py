@@ -6,8 +6,8 @@ With N rows, targets y and outputs h = act(z):
 - cross_entropy with softmax: ``-1/N sum y log h``, rows of y summing to any total;
 - cross_entropy with sigmoid: ``-1/N sum (y log h + (1 - y) log(1 - h))`` over samples and outputs.
 
-Cross-entropy is computed from the logits, so it stays finite where h rounds to 0 or 1. The functions here return the sum
-and leave the factor to `network`, which also adds the penalties. The delta is dL/dz times the given scale.
+Cross-entropy is computed from the logits, so it stays finite where h rounds to 0 or 1. The functions here return the
+sum and leave the factor to `network`, which also adds the penalties. The delta is dL/dz times the given scale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 from typing import Any
 
 from kernels import elementary
-from kernels._jit import called, inlined
+from kernels._jit import called, inlined, kernel
 from kernels.activations import (
     RELU,
     SIGMOID,
@@ -37,7 +37,6 @@ from kernels.simd import (
     get,
     lanes,
     load_first,
-
     splat,
     store_first,
     sum_lanes,
@@ -67,7 +66,7 @@ def _identity(z: Any) -> Any:
     return z
 
 
-@called
+@kernel
 def squared_error(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
     """Overwrite the logits z by the outputs h, write scale times dL/dz to delta, return ``sum((y - h)**2)``.
 
@@ -117,29 +116,29 @@ def _sigmoid_cross_entropy(z: Any, y: Any, delta: Any, n: int, scale: Any) -> An
     return total
 
 
-@called
+@kernel
 def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
-    """Do what `squared_error` does for the cross-entropy of softmax or sigmoid outputs; the returned sum is L itself."""
+    """Do what `squared_error` does, for cross-entropy of softmax or sigmoid outputs; the returned sum is L itself."""
     if activation == SIGMOID:
         return _sigmoid_cross_entropy(z, y, delta, rows * columns, scale)
     total = 0.0
     for i in range(rows):
         offset = i * columns
-        total += _softmax_cross_entropy_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
+        total += _softmax_cross_entropy_row(
+            advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale
+        )
     return total
 
 
 @called
-def output_delta(
-    loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any
-) -> float:
+def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
     """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
     if loss == MSE:
         return 0.5 * float(squared_error(activation, z, y, delta, rows, columns, scale))
     return cross_entropy(activation, z, y, delta, rows, columns, scale)
 
 
-@called
+@kernel
 def absolute_error(h: Any, y: Any, n: int) -> float:
     """Return ``sum(|y - h|)`` over n elements at the pointers h and y."""
     total = splat(h, 0.0)

@@ -1,17 +1,18 @@
 """What happens to the gradient before it changes the parameters: penalties, norm, clipping, the update.
 
-All functions run over flat blocks of parameters (see `network.Network` for their order). Penalties concern weights only.
+All functions run over flat blocks of parameters (see `network.Network` for their order). Penalties concern weights
+only.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from kernels._jit import called
+from kernels._jit import kernel
 from kernels.simd import absolute, copy_sign, fma, lanes, load_first, select_less, splat, store_first, sum_lanes
 
 
-@called
+@kernel
 def sum_of_squares(values: Any, n: int) -> float:
     """Return ``sum(v**2)`` over n elements at a pointer."""
     total = splat(values, 0.0)
@@ -21,7 +22,7 @@ def sum_of_squares(values: Any, n: int) -> float:
     return float(sum_lanes(total))
 
 
-@called
+@kernel
 def sum_of_magnitudes(values: Any, n: int) -> float:
     """Return ``sum(|v|)`` over n elements at a pointer."""
     total = splat(values, 0.0)
@@ -30,7 +31,7 @@ def sum_of_magnitudes(values: Any, n: int) -> float:
     return float(sum_lanes(total))
 
 
-@called
+@kernel
 def add_penalty_gradient(weight: Any, d_weight: Any, n: int, l2: float, l1: float, constant: float) -> None:
     """Add ``l2 w + l1 sign(w) + constant`` to each of n gradients; sign(0) = 0."""
     zero, one = splat(weight, 0.0), splat(weight, 1.0)
@@ -41,14 +42,14 @@ def add_penalty_gradient(weight: Any, d_weight: Any, n: int, l2: float, l1: floa
         store_first(d_weight, i, fma(sign, splat(w, l1), gradient) + constant, n - i)
 
 
-@called
+@kernel
 def scale_inplace(values: Any, n: int, factor: float) -> None:
     """Multiply n elements at a pointer by a factor."""
     for i in range(0, n, lanes(values)):
         store_first(values, i, load_first(values, i, n - i, 0.0) * factor, n - i)
 
 
-@called
+@kernel
 def sgd_update(parameters: Any, gradients: Any, n: int, learning_rate: float) -> None:
     """Subtract ``learning_rate`` times the gradient from each of n parameters."""
     for i in range(0, n, lanes(parameters)):

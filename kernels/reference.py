@@ -7,6 +7,7 @@ once and written with ``out=``; views of them are made once per call and number 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -103,7 +104,7 @@ class _Layers:
         self.outputs, self.deltas = [], []
         offset = h_offset = 0
         buffers = (workspace.delta, workspace.other_delta)
-        for layer, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
             end = offset + n_in * n_out
             bias_end = end + (n_out if network.bias else 0)
             self.weights.append(parameters[offset:end].reshape(n_in, n_out))
@@ -153,9 +154,7 @@ def _add_penalties(layers: _Layers, rows: int, objective: Objective) -> float:
     return penalty
 
 
-def _loss_and_gradients(
-    network: Network, layers: _Layers, x: np.ndarray, y: np.ndarray, objective: Objective
-) -> float:
+def _loss_and_gradients(network: Network, layers: _Layers, x: np.ndarray, y: np.ndarray, objective: Objective) -> float:
     rows = x.shape[0]
     z = _run_layers(layers, x)
     scale = 1.0 if objective.article else 1.0 / rows
@@ -184,15 +183,13 @@ def loss_and_gradients(
     workspace: Workspace,
     objective: Objective,
 ) -> float:
-    """Write the gradients for all rows, at most a batch, to `workspace.gradients` and return the loss with penalties."""
+    """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
     with np.errstate(over="ignore"):
         layers = _Layers(network, parameters, workspace, x.shape[0])
         return _loss_and_gradients(network, layers, x, y, objective)
 
 
-def _evaluate(
-    network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace
-) -> tuple[float, float]:
+def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace) -> tuple[float, float]:
     """Return the loss without penalties and the share of correct rows; NaN for no rows."""
     total, correct, n_samples = 0.0, 0, samples.x.shape[0]
     if n_samples == 0:
@@ -239,7 +236,7 @@ def train(
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    """Train for as many periods as there are learning rates; see `network.train`."""
+    """Train for as many periods as there are learning rates; see `training_loop.train`."""
     with np.errstate(over="ignore", invalid="ignore"):
         layers_of_rows: dict[int, _Layers] = {}
         gradients, update = workspace.gradients, np.empty_like(parameters)

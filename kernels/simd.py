@@ -17,7 +17,8 @@ The pieces, all for use inside compiled functions:
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
   `copy_sign`, `select_less`, `sum_lanes`, `max_lanes`.
 - `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
-  indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers.
+  indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers. `square_tile`
+  and `transpose_inplace` turn rows into columns.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 What a kernel computes with the vectors is left to the other modules.
@@ -191,7 +192,7 @@ def store(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def load_first(typingctx: Any, pointer: Any, index: Any, n: Any, fill: Any) -> Any:
-    """Load the first `n` elements (n <= 0: none, n >= lanes: all); the others are `fill` and their memory is not touched."""
+    """Load the first `n` elements (n <= 0: none, n >= lanes: all); the other lanes are `fill`, their memory untouched."""
     vector = VecType(pointer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -336,8 +337,8 @@ def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
     """Return ``value * 2**exponent`` for whole numbers `exponent` from the least to the largest normal exponent."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
-        # what is not a number.
+        # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing
+        # undefined for what is not a number.
         integers = _integer_vector_type(value)
         mantissa_bits, bias = (23, 127) if value.dtype.bitwidth == 32 else (52, 1023)
         shifter = ir.Constant(args[1].type, [1.5 * 2.0**mantissa_bits] * value.length)
@@ -396,6 +397,45 @@ def tile(typingctx: Any, pointer: Any, rows: Any, columns: Any) -> Any:
         return cgutils.alloca_once_value(builder, ir.Constant(context.get_value_type(block).pointee, None))
 
     return block(pointer, rows, columns), codegen
+
+
+@intrinsic
+def square_tile(typingctx: Any, pointer: Any) -> Any:
+    """Return a tile of as many vectors, one below the other, as a vector of the pointer's element type has lanes."""
+    vector = VecType(pointer.dtype)
+    block = TileType(vector, vector.length, 1)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return cgutils.alloca_once_value(builder, ir.Constant(context.get_value_type(block).pointee, None))
+
+    return block(pointer), codegen
+
+
+@intrinsic
+def transpose_inplace(typingctx: Any, block: Any) -> Any:
+    """Transpose a square tile, by exchanging ever larger off-diagonal blocks of pairs of vectors."""
+    length = block.rows
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def place(i: int) -> Any:
+            return builder.gep(args[0], [ir.Constant(ir.IntType(32), 0), ir.Constant(ir.IntType(32), i)])
+
+        rows = [builder.load(place(i)) for i in range(length)]
+        distance = 1
+        while distance < length:
+            upper = [lane if not lane & distance else length + lane - distance for lane in range(length)]
+            lower = [lane + distance if not lane & distance else length + lane for lane in range(length)]
+            masks = [ir.Constant(ir.VectorType(ir.IntType(32), length), lanes_of) for lanes_of in (upper, lower)]
+            for i in range(length):
+                if not i & distance:
+                    pair = rows[i], rows[i + distance]
+                    rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+            distance *= 2
+        for i in range(length):
+            builder.store(rows[i], place(i))
+        return context.get_dummy_value()
+
+    return types.void(block), codegen
 
 
 def _tile_element(builder: Any, block: TileType, storage: Any, i: Any, j: Any) -> Any:

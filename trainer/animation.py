@@ -98,9 +98,7 @@ def save_animation(
     sheet = blank_sheet(10.0, 3.4, 100, (1.3, 1.0, 1.3))
     left, centre, right = sheet.panels
     lines = [draw_curves(axes, c, diverged_at, 4) for axes, c in zip((left, right), curves, strict=True)]
-    panel = draw_boundary(
-        centre, frames[0][1], np.asarray(X), np.asarray(labels), len(class_names), input_names, 4.0
-    )
+    panel = draw_boundary(centre, frames[0][1], np.asarray(X), np.asarray(labels), len(class_names), input_names, 4.0)
     draw_heading(sheet, shorten(title or " ", 62))
     clock = sheet.figure.text(0.985, 0.983, "", ha="right", va="top", fontsize=12, color=INK)
     validation = ["training", "validation"] if len(lines[0]) == 2 else []
@@ -170,9 +168,7 @@ def _shared_palette(pictures: Sequence[Image.Image], shades: np.ndarray) -> Imag
     frequent = distinct[np.argsort(-counts, kind="stable")[:FREQUENT_COLOURS]]
     # Square roots, or the median cut would spend itself on paper and leave nothing to small points.
     weighted = np.repeat(distinct, np.sqrt(counts).astype(int), axis=0)
-    cut = Image.fromarray(weighted[None]).quantize(
-        256 - len(shades) - FREQUENT_COLOURS, Image.Quantize.MEDIANCUT
-    )
+    cut = Image.fromarray(weighted[None]).quantize(256 - len(shades) - FREQUENT_COLOURS, Image.Quantize.MEDIANCUT)
     given = np.round(255 * shades).astype(np.uint8)
     colours = np.vstack([given, frequent, np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)])[:256]
     # Colours are looked up by six bits of each channel, so a pale grey could pass for the white of the paper.

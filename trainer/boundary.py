@@ -71,9 +71,7 @@ def evaluate_grid(
     points = np.stack([axis.ravel() for axis in np.meshgrid(x, y)], axis=1)
     probability = np.asarray(predict_probability(points), dtype=np.float64)
     if probability.ndim != 2 or probability.shape[0] != n * n or probability.shape[1] < 2:
-        raise InputError(
-            f"predict_probability returned shape {probability.shape}: ({n * n}, n_classes) is needed"
-        )
+        raise InputError(f"predict_probability returned shape {probability.shape}: ({n * n}, n_classes) is needed")
     total = probability.sum(axis=1)
     # 1e-3 lies far above the rounding of a float32 softmax and far below anything one could see in a picture.
     wrong = total[np.abs(total - 1.0) > 1e-3]
@@ -103,14 +101,10 @@ def require_classes(grid: Grid, X: np.ndarray, labels: np.ndarray, n_classes: in
     if labels.shape != (len(X),) or labels.dtype.kind not in "iu":
         raise InputError(f"labels is {labels.dtype} {labels.shape}: integers of shape ({len(X)},) are needed")
     if labels.min() < 0 or labels.max() >= n_classes:
-        raise InputError(
-            f"labels run from {labels.min()} to {labels.max()}: 0 to {n_classes - 1} is accepted"
-        )
+        raise InputError(f"labels run from {labels.min()} to {labels.max()}: 0 to {n_classes - 1} is accepted")
     shape = (len(grid.y), len(grid.x)) if n_classes == 2 else (len(grid.y), len(grid.x), n_classes)
     if grid.probability.shape != shape or min(shape[:2]) < 2:
-        raise InputError(
-            f"grid.probability has shape {grid.probability.shape}: {shape} is needed, at least 2 by 2"
-        )
+        raise InputError(f"grid.probability has shape {grid.probability.shape}: {shape} is needed, at least 2 by 2")
 
 
 def paint_winners(grid: Grid) -> np.ndarray:

@@ -53,7 +53,7 @@ def check_sizes(name: str, value: object) -> tuple[int, ...]:
 
 
 def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.ndarray:
-    """Return `value` as a C-contiguous finite array (n_samples >= 1, n_columns) of `dtype`, copied only where needed."""
+    """Return `value` as a finite C-contiguous array (n_samples >= 1, n_columns) of `dtype`; it is copied only if need be."""
     accepted = f"numbers of shape (n_samples, {n_columns})"
     try:
         array = np.asarray(value)
@@ -66,5 +66,7 @@ def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.
         raise InputError(f"{name}: shape {rows.shape} given, {accepted} accepted")
     if not np.isfinite(rows).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise InputError(f"{name}: {rows[row, column]} at row {row}, column {column}, finite {dtype.name} numbers accepted")
+        raise InputError(
+            f"{name}: {rows[row, column]} at row {row}, column {column}, finite {dtype.name} numbers accepted"
+        )
     return rows

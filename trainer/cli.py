@@ -39,7 +39,9 @@ Examples:
 
 @app.command(help=_TRAIN_HELP)
 def train(
-    data: Annotated[str, typer.Argument(help="xor, or a table: .csv, .parquet or .npz.", metavar="[xor | FILE]")] = "xor",
+    data: Annotated[
+        str, typer.Argument(help="xor, or a table: .csv, .parquet or .npz.", metavar="[xor | FILE]")
+    ] = "xor",
     backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
     activation: Annotated[str | None, typer.Option(help="sigmoid, tanh, relu or identity.")] = None,
@@ -54,22 +56,30 @@ def train(
     clip_norm: Annotated[float | None, typer.Option(help="Scale gradients down to this global norm.")] = None,
     l1: Annotated[float | None, typer.Option(help="Coefficient of the sum of weights' magnitudes.")] = None,
     l2: Annotated[
-        float | None, typer.Option(help="Coefficient of the sum of squared weights; with --preset article, of its penalty.")
+        float | None,
+        typer.Option(help="Coefficient of the sum of squared weights; with --preset article, of its penalty."),
     ] = None,
     no_bias: Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")] = False,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, shuffling and the choice of validation rows.")] = None,
     preset: Annotated[str | None, typer.Option(help="article: the article's own program.")] = None,
     history: Annotated[Path | None, typer.Option(help="Write the records to this .json or .csv file.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Write accuracy, loss and boundary pictures to this folder.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Write accuracy, loss and boundary pictures to this folder.")
+    ] = None,
     gif: Annotated[Path | None, typer.Option(help="Write an animation of the training to this file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the trained model to this .npz file.")] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
-    log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a thousandth of all].")] = None,
+    log_every: Annotated[
+        int | None, typer.Option(help="Epochs between two records [default: a thousandth of all].")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
+    """Train a network."""
     from trainer.console import open_console
     from trainer.pictures import Wanted
     from trainer.settings import parse_hidden
@@ -121,10 +131,13 @@ Example:
 @app.command(help=_PREDICT_HELP)
 def predict(
     model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
-    file: Annotated[str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")],
+    file: Annotated[
+        str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")
+    ],
     output: Annotated[Path | None, typer.Option(help="Write to this .csv file instead of printing.")] = None,
     backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
 ) -> None:
+    """Predict the rows of a table."""
     from trainer.predict_command import run_prediction
 
     run_prediction(model, file, output, backend)
@@ -146,7 +159,9 @@ Examples:
 
 @app.command(help=_EXPLAIN_HELP)
 def explain(
-    sample: Annotated[str | None, typer.Option(help="The inputs, such as 0.5,-1 [default: the article's sample].")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="The inputs, such as 0.5,-1 [default: the article's sample].")
+    ] = None,
     target: Annotated[str, typer.Option(help="The outputs aimed at.")] = "1,0",
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers: 3, or 4,3.")] = "3",
     activation: Annotated[str, typer.Option(help="sigmoid, tanh, relu or identity, of the hidden layers.")] = "sigmoid",
@@ -155,6 +170,7 @@ def explain(
     backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
+    """Show one step of backpropagation."""
     from trainer.explain_command import run_explanation
 
     run_explanation(
@@ -184,6 +200,7 @@ def gallery(
     backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
+    """Make the article's animations."""
     from trainer.console import open_console
     from trainer.gallery import make_gallery
 
@@ -196,8 +213,11 @@ def main(arguments: list[str] | None = None) -> None:
         status = app(arguments, prog_name="scratch-mlp", standalone_mode=False)
     except InputError as error:
         status = _complain(str(error))
+    except MemoryError as error:
+        status = _complain(f"not enough memory: {error or 'fewer rows or hidden units are needed'}")
     except _usage_error() as error:
-        status = _complain(error.format_message())
+        message = error.format_message()
+        status = _complain(message) if message else 2  # no message: the help was printed for want of a command
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except BrokenPipeError:

@@ -1,18 +1,20 @@
 """What went wrong in a training, and what to change first.
 
-The thresholds are for telling, not for stopping: a healthy run, also a finished one whose units are rightly saturated, gets
-no warning, because nothing is said where the loss has fallen by half.
+The thresholds are for telling, not for stopping: a healthy run, also a finished one whose units are rightly
+saturated, gets no warning, because nothing is said where the loss has fallen by half.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from kernels.activations import ACTIVATIONS
+from kernels.backends import BACKENDS
 from trainer.history import History
 from trainer.model import MLP
 from trainer.run import DivergenceError
 
-# A layer's typical gradient entry is this much smaller than the output layer's: its weights hardly move.
+# The error that arrives at the first layer is below this share of the outputs' error: its weights hardly move.
 VANISHING_RATIO = 1e-3
 # A sigmoid or tanh unit is saturated where its derivative is below this share of its maximum.
 SATURATED_DERIVATIVE = 0.02
@@ -59,18 +61,38 @@ def training_warnings(model: MLP, X: np.ndarray, Y: np.ndarray, history: History
     if losses.size < 2 or losses[-1] <= LEARNED_SHARE * losses[0]:
         return []
     X, Y = X[:MAX_ROWS], Y[:MAX_ROWS]
-    return [*_saturation_warnings(model, X), *_vanishing_warnings(model, X, Y)]
+    return _saturation_warnings(model, X) or _vanishing_warnings(model, X, Y)  # flat units explain vanishing gradients
 
 
 def _vanishing_warnings(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[str]:
-    sizes = [float(np.sqrt(np.mean(np.square(d_weight, dtype=np.float64)))) for d_weight, _ in model.gradients(X, Y)]
-    if len(sizes) < 2 or sizes[0] >= VANISHING_RATIO * sizes[-1]:
+    sizes = error_sizes(model, X, Y)
+    if sizes[0] >= VANISHING_RATIO * sizes[-1]:
         return []
-    remedy = "--activation relu, fewer hidden layers, or standardised inputs"
     return [
-        f"vanishing gradients: a typical gradient entry of layer 1 is {sizes[0]:.2g}, of layer {len(sizes)} {sizes[-1]:.2g}; "
-        f"try {remedy}"
+        f"vanishing gradients: the error (root mean square of dL/dz) is {sizes[-1]:.2g} at the outputs and {sizes[0]:.2g} "
+        "when it arrives at layer 1; try --activation relu, fewer hidden layers, or standardised inputs"
     ]
+
+
+def error_sizes(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[float]:
+    """Return the root mean square over samples and units of dL/dz for each layer, the first layer first.
+
+    Samples are not summed, as they are in a gradient: where a network has settled on the mean of its targets their
+    errors cancel in every layer, and the ratio of two layers' gradients says nothing.
+    """
+    backend, outputs, delta_sizes = BACKENDS[model.backend], model.layer_outputs(X), []
+    delta = outputs[-1] - np.asarray(Y, dtype=model.dtype)
+    if model.loss_name == "mse":
+        backend.multiply_by_derivative_inplace(ACTIVATIONS[model.output_activation], outputs[-1], delta)
+    for h, weight in zip(outputs[-2::-1], model.weights[:0:-1], strict=True):
+        delta_sizes.append(_root_mean_square(delta))
+        delta = delta @ weight.T
+        backend.multiply_by_derivative_inplace(ACTIVATIONS[model.activation], h, delta)
+    return [*reversed([*delta_sizes, _root_mean_square(delta)])]
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def _saturation_warnings(model: MLP, X: np.ndarray) -> list[str]:

@@ -67,10 +67,11 @@ def explain_step(model: MLP, x: Sequence[float], y: Sequence[float], learning_ra
         backend.matmul_tn(inputs[number - 1], delta, d_weight)
         steps[f"dL_dh{number}"], steps[f"dh{number}_dz{number}"] = d_h, derivative
         steps[f"dL_dW{number}"] = d_weight
-        updated[f"W{number}_updated"] = weight - model.dtype.type(learning_rate) * d_weight
+        after: Steps = {f"W{number}_updated": weight - model.dtype.type(learning_rate) * d_weight}
         if biases:
             steps[f"dL_db{number}"] = delta[0]
-            updated[f"b{number}_updated"] = biases[number - 1] - model.dtype.type(learning_rate) * delta[0]
+            after[f"b{number}_updated"] = biases[number - 1] - model.dtype.type(learning_rate) * delta[0]
+        updated = after | updated
         d_h = np.empty_like(inputs[number - 1])
         backend.matmul_nt(delta, weight, d_h)
-    return steps | dict(sorted(updated.items()))
+    return steps | updated

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 INITIALIZATIONS = ("glorot", "article")
 
-# Half-width of the uniform interval is sqrt(GAIN / (fan_in + fan_out)): Glorot and Bengio (2010) give 6 for tanh and 4**2
-# times that for the logistic function; He et al. (2015) give 6 / fan_in for relu, which GAIN 12 equals at equal fans.
+# Half-width of the uniform interval is sqrt(GAIN / (fan_in + fan_out)): Glorot and Bengio (2010) give 6 for tanh and
+# 4**2 times that for the logistic function; He et al. (2015) give 6 / fan_in for relu, which GAIN 12 equals at equal
+# fans.
 _GAINS = {"identity": 6.0, "sigmoid": 96.0, "tanh": 6.0, "relu": 12.0, "softmax": 6.0}
 
 
@@ -19,7 +21,8 @@ def glorot_weights(
 ) -> list[np.ndarray]:
     """Draw weights (n_in, n_out) uniform in an interval that keeps the signal's variance through each layer.
 
-    A single linear layer on top (identity or softmax outputs) and relu layers have intervals of their own; see `_GAINS`.
+    A single linear layer on top (identity or softmax outputs) and relu layers have intervals of their own; see
+    `_GAINS`.
     """
     weights = []
     for n_in, n_out, activation in zip(layer_sizes[:-1], layer_sizes[1:], activations, strict=True):
@@ -29,9 +32,6 @@ def glorot_weights(
 
 
 def article_weights(layer_sizes: Sequence[int], seed: int) -> list[np.ndarray]:
-    """Draw weights as the article does: NumPy's legacy generator, uniform on [-1, 1) divided by sqrt(fan_in), W1 first."""
+    """Draw weights as the article does: legacy generator, uniform on [-1, 1) divided by sqrt(fan_in), W1 first."""
     generator = np.random.RandomState(seed)
-    return [
-        generator.uniform(-1, 1, (n_in, n_out)) / np.sqrt(n_in)
-        for n_in, n_out in zip(layer_sizes[:-1], layer_sizes[1:], strict=True)
-    ]
+    return [generator.uniform(-1, 1, (n_in, n_out)) / np.sqrt(n_in) for n_in, n_out in pairwise(layer_sizes)]

@@ -206,7 +206,5 @@ def _columns(history: History, column: str) -> list[np.ndarray]:
     columns = [name for name in (column, f"val_{column}") if name in history]
     for name in columns:
         if np.shape(history[name]) != (n_records,):
-            raise InputError(
-                f"history column {name} has shape {np.shape(history[name])}: ({n_records},) is needed"
-            )
+            raise InputError(f"history column {name} has shape {np.shape(history[name])}: ({n_records},) is needed")
     return [np.asarray(history[name], dtype=np.float64) for name in columns]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, SupportsIndex
 
 import numpy as np
+import numpy.typing as npt
 
 from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
@@ -17,7 +18,7 @@ from trainer.checks import check_choice, check_count, check_real, check_rows, ch
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
-from trainer.run import DivergenceError, Run
+from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
 
 HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
@@ -78,7 +79,7 @@ class MLP:
         output_activation: str = "sigmoid",
         loss: str = "mse",
         bias: bool = True,
-        dtype: str = "float32",
+        dtype: npt.DTypeLike = "float32",
         backend: str = "numba",
         random_state: int | None = None,
         init: str = "glorot",
@@ -88,13 +89,15 @@ class MLP:
         self.output_activation = check_choice("output_activation", output_activation, tuple(ACTIVATIONS))
         self.loss_name = check_choice("loss", loss, tuple(LOSSES))
         self.bias = bool(bias)
-        self.dtype = np.dtype(check_choice("dtype", np.dtype(dtype).name if dtype in (np.float32, np.float64) else dtype, DTYPES))
+        self.dtype = np.dtype(check_choice("dtype", _dtype_name(dtype), DTYPES))
         self.backend = check_choice("backend", backend, tuple(BACKENDS))
         self.init = check_choice("init", init, INITIALIZATIONS)
         if random_state is not None:
             check_count("random_state", random_state, least=0)
         if self.loss_name == "cross_entropy" and self.output_activation not in ("sigmoid", "softmax"):
-            raise InputError(f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}")
+            raise InputError(
+                f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}"
+            )
         names = [self.activation] * (len(self.layer_sizes) - 2) + [self.output_activation]
         self._network = Network(
             np.array(self.layer_sizes, dtype=np.int64),
@@ -288,8 +291,8 @@ class MLP:
         Returns
         -------
         History
-            Columns step (from 0), loss, mean_abs_error and gradient_norm (before clipping), each of the step's batch before
-            its update, for at most 1,000 steps evenly spread.
+            Columns step (from 0), loss, mean_abs_error and gradient_norm (before clipping), each of the step's batch
+            before its update, for at most 1,000 steps evenly spread.
 
         Raises
         ------
@@ -311,14 +314,23 @@ class MLP:
             numbers = np.arange(run.period, min(steps, run.period + STEPS_PER_CALL))
             table = run.advance(learning_rates(schedule, rate, numbers, steps))
             history.append(
-                step=numbers[numbers % every == 0], loss=table[:, 0], mean_abs_error=table[:, 1], gradient_norm=table[:, 2]
+                step=numbers[numbers % every == 0],
+                loss=table[:, 0],
+                mean_abs_error=table[:, 1],
+                gradient_norm=table[:, 2],
             )
         return history
 
 
-def objective(
-    *, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None, article: bool = False
-) -> Objective:
+def _dtype_name(dtype: npt.DTypeLike) -> str:
+    """Return the name of a dtype given by name, type or dtype object."""
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return str(dtype)
+
+
+def objective(*, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None, article: bool = False) -> Objective:
     """Check what is added to the loss and how gradients are clipped; see `kernels.structs.Objective`."""
     return Objective(
         check_real("l2", l2, positive=False),
@@ -326,6 +338,3 @@ def objective(
         0.0 if clip_norm is None else check_real("clip_norm", clip_norm, positive=True),
         article,
     )
-
-
-__all__ = ["MLP", "DivergenceError", "ParameterViews", "objective"]

@@ -9,18 +9,20 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from kernels.backends import BACKENDS
+from trainer.checks import check_choice
 from trainer.errors import InputError
 from trainer.model import MLP
 from trainer.output_file import write_whole
 from trainer.predictor import Predictor
 from trainer.preprocessing import Standardizer
+from trainer.tables import Task
 
 FORMAT = "scratch-mlp model"
 FORMAT_VERSION = 1
@@ -50,7 +52,7 @@ def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
         "feature_names": list(predictor.feature_names),
         "target_name": predictor.target_name,
     }
-    arrays = {"description": np.array(json.dumps(description)), "parameters": model.parameters}
+    arrays: dict[str, Any] = {"description": np.array(json.dumps(description)), "parameters": model.parameters}
     for name, standardizer in (("inputs", predictor.inputs), ("target", predictor.target)):
         if standardizer is not None:
             arrays[f"{name}_mean"], arrays[f"{name}_scale"] = standardizer.mean, standardizer.scale
@@ -68,17 +70,22 @@ def load_predictor(path: str | os.PathLike[str], backend: str = "numba") -> Pred
         The file is missing, cannot be read, is damaged, or is not a model of this program.
     """
     path = Path(path)
+    check_choice("backend", backend, tuple(BACKENDS))
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise InputError(f"model {path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise InputError(f"model {path}: cannot be read as a model ({error})".replace("\n", " ")) from None
+    except OSError as error:
+        raise InputError(f"model {path}: cannot be read: {error.strerror or error}") from None
+    except Exception:  # a damaged archive fails in a dozen ways, each of them the file's fault
+        raise InputError(f"model {path}: damaged, or not a model of this program") from None
     description = _description(path, arrays)
     try:
         return _predictor(description, arrays, backend)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise InputError(f"model {path}: damaged, {error.args[0]} is missing") from None
+    except (AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise InputError(f"model {path}: damaged, {error}".replace("\n", " ")) from None
 
 
@@ -90,10 +97,9 @@ def _description(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         is_model = False
     if not is_model:
         raise InputError(f"model {path}: not a model of this program; write one with train --save")
-    if description["format_version"] != FORMAT_VERSION:
-        raise InputError(
-            f"model {path}: format version {description['format_version']}, version {FORMAT_VERSION} accepted"
-        )
+    given = description.get("format_version")
+    if given != FORMAT_VERSION:
+        raise InputError(f"model {path}: format version {given!r}, version {FORMAT_VERSION} accepted")
     return description
 
 
@@ -118,7 +124,8 @@ def _predictor(description: dict[str, Any], arrays: dict[str, np.ndarray], backe
         raise ValueError("parameters are not finite")
     model.parameters[:] = parameters
     classes, features = tuple(description["classes"]), tuple(description["feature_names"])
-    n_outputs = len(classes) if description["task"] == "classify" else 1
+    task = check_choice("task", description["task"], get_args(Task))
+    n_outputs = len(classes) if task == "classify" else 1
     if (len(features), n_outputs) != (model.layer_sizes[0], model.layer_sizes[-1]):
         raise ValueError(f"{len(features)} features and {n_outputs} outputs for layers {list(model.layer_sizes)}")
     return Predictor(
@@ -139,6 +146,8 @@ def _standardizer(arrays: dict[str, np.ndarray], name: str, n_columns: int) -> S
     for values in (mean, scale):
         if values.shape != (n_columns,) or values.dtype != np.float64 or not np.isfinite(values).all():
             raise ValueError(f"the standardisation of the {name} is not {n_columns} finite float64 numbers")
+    if (scale <= 0).any():
+        raise ValueError(f"the standardisation of the {name} has scales that are not above 0")
     return Standardizer(mean, scale)
 
 

@@ -121,9 +121,7 @@ def draw_heading(sheet: Sheet, title: str | None, note: str = "") -> None:
         sheet.panels[0].set_title(note, loc="left", fontsize=9, color=WARNING)
 
 
-def draw_curves(
-    axes: Axes, curves: Curves, diverged_at: int | None = None, most_ticks: int = 6
-) -> list[Line2D]:
+def draw_curves(axes: Axes, curves: Curves, diverged_at: int | None = None, most_ticks: int = 6) -> list[Line2D]:
     """Draw curves over their whole range.
 
     Parameters
@@ -271,9 +269,7 @@ def plain_log_ticks(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_points(
-    axes: Axes, X: np.ndarray, labels: np.ndarray, n_classes: int, point_size: float
-) -> list[Line2D]:
+def _draw_points(axes: Axes, X: np.ndarray, labels: np.ndarray, n_classes: int, point_size: float) -> list[Line2D]:
     rows = np.arange(len(X))
     if len(X) > MOST_POINTS:
         rows = np.random.default_rng(0).choice(len(X), MOST_POINTS, replace=False)

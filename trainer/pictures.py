@@ -1,4 +1,5 @@
-"""The pictures of one training: which there are, and what is drawn in each. The drawing is left to `plots` and `animation`.
+"""The pictures of one training: which there are, and what is drawn in each. The drawing is left to `plots` and
+`animation`.
 
 matplotlib is imported when the first picture is made.
 """
@@ -29,16 +30,18 @@ class Wanted:
     animation: Path | None
 
     def check(self, prepared: Prepared) -> None:
-        """Make the folder, and raise InputError where something cannot be written or drawn."""
+        """Raise InputError where something cannot be written or drawn."""
         if self.folder is not None:
-            _require_folder(self.folder)
+            require_folder(self.folder)
         if self.animation is not None:
             require_writable(self.animation)
             if self.animation.suffix.lower() != ".gif":
                 raise InputError(f"gif: file {self.animation} given, a name that ends in .gif accepted")
             if not has_boundary(prepared):
                 n_features = len(prepared.feature_names)
-                raise InputError(f"gif: {prepared.task} with {n_features} features given, two features and classes accepted")
+                raise InputError(
+                    f"gif: {prepared.task} with {n_features} features given, two features and classes accepted"
+                )
 
 
 def has_boundary(prepared: Prepared) -> bool:
@@ -62,11 +65,10 @@ def save_pictures(wanted: Wanted, predictor: Predictor, prepared: Prepared, outc
     return written
 
 
-def _save_folder(
-    folder: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str
-) -> list[Path]:
+def _save_folder(folder: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str) -> list[Path]:
     from trainer import plots
 
+    folder.mkdir(exist_ok=True)
     diverged_at = outcome.divergence.period if outcome.divergence else None
     score = folder / ("accuracy.png" if prepared.task == "classify" else "r2.png")
     plots.save_score(outcome.history, score, title, diverged_at=diverged_at)
@@ -87,9 +89,7 @@ def _save_folder(
     return [score, loss, boundary]
 
 
-def save_training_animation(
-    path: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str
-) -> None:
+def save_training_animation(path: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str) -> None:
     """Draw accuracy, boundary and loss over the training, from the snapshots of the parameters."""
     from trainer import animation
 
@@ -134,11 +134,11 @@ def _input_names(prepared: Prepared) -> tuple[str, str]:
     return first, second
 
 
-def _require_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileNotFoundError:
-        raise InputError(f"cannot write in {folder}: the folder {folder.parent} does not exist") from None
-    except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error.strerror}") from None
-    require_writable(folder / "picture")
+def require_folder(folder: Path) -> None:
+    """Raise InputError where this folder is not there and cannot be made, or cannot be written in; make nothing."""
+    if folder.is_dir():
+        require_writable(folder / "picture")
+    elif folder.exists():
+        raise InputError(f"cannot write in {folder}: it is a file, the name of a folder is needed")
+    else:
+        require_writable(folder)

@@ -37,9 +37,7 @@ DPI = 150
 PathLike = str | os.PathLike[str]
 
 
-def save_loss(
-    history: History, path: PathLike, title: str | None = None, *, diverged_at: int | None = None
-) -> None:
+def save_loss(history: History, path: PathLike, title: str | None = None, *, diverged_at: int | None = None) -> None:
     """Draw the loss against the epoch, of training and, where there is one, of validation.
 
     Values over ten times the larger of the first and the median loss lie off the scale; a note says how far.
@@ -64,9 +62,7 @@ def save_loss(
     _save_curves(loss_curves(history), path, title, diverged_at)
 
 
-def save_score(
-    history: History, path: PathLike, title: str | None = None, *, diverged_at: int | None = None
-) -> None:
+def save_score(history: History, path: PathLike, title: str | None = None, *, diverged_at: int | None = None) -> None:
     """Draw the accuracy in per cent, or R² for a regression, against the epoch.
 
     Parameters
@@ -126,9 +122,7 @@ def save_boundary(
     require_classes(grid, X, labels, len(class_names))
     winner = "the winning class" if len(class_names) > 2 else shorten(class_names[1])
     sheet = blank_sheet(6.0, 4.2, DPI)
-    panel = draw_boundary(
-        sheet.panels[0], grid, np.asarray(X), np.asarray(labels), len(class_names), input_names
-    )
+    panel = draw_boundary(sheet.panels[0], grid, np.asarray(X), np.asarray(labels), len(class_names), input_names)
     draw_colour_bar(sheet, len(class_names), f"probability of {winner}")
     draw_legend(sheet, [*panel.points, boundary_key()], [*class_names, "boundary"])
     draw_heading(sheet, title)

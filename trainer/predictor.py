@@ -54,7 +54,7 @@ class Predictor:
 
 
 def class_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Return the outputs (n_samples, n_classes), negative ones taken as 0, divided by their sum; uniform where that is 0."""
+    """Return outputs (n_samples, n_classes) divided by their sum: negative ones count as 0, and no sum as uniform."""
     positive = np.maximum(outputs.astype(np.float64), 0)
     totals = positive.sum(axis=1, keepdims=True)
     uniform = np.full_like(positive, 1 / positive.shape[1])

@@ -83,11 +83,13 @@ def prepare(table: Table, *, standardize: bool, validation: float | None, seed: 
     inputs = fit_standardizer(table.X[training_rows]) if standardize else None
     target = None
     if table.task == "classify":
-        coded = one_hot(table.y, len(table.classes), dtype)
+        coded = one_hot(table.y.astype(np.int64), len(table.classes), dtype)
     else:
         column = table.y.reshape(-1, 1)
         if np.ptp(column[training_rows]) == 0:
-            raise InputError(f"target {table.target_name}: all training rows hold {column[0, 0]:g}, at least two values needed")
+            raise InputError(
+                f"target {table.target_name}: all training rows hold {column[0, 0]:g}, at least two values needed"
+            )
         target = fit_standardizer(column[training_rows]) if standardize else None
         coded = (target.transform(column) if target else column).astype(dtype)
     features = (inputs.transform(table.X) if inputs else table.X).astype(dtype)

@@ -125,7 +125,8 @@ class Run:
         if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
             self._restore(snapshot)
             progress, table = self._train(learning_rates, careful=True)
-            raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
+            if progress.periods < learning_rates.size:
+                raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
         self.period += learning_rates.size
         return table
 

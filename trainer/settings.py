@@ -16,6 +16,9 @@ BACKEND_NAMES = ("numba", "numpy")
 LOSS_NAMES = ("mse", "cross_entropy")
 TASKS = ("classify", "regress")
 MAX_DEFAULT_RECORDS = 1000
+MAX_UNITS = 1_000_000
+MAX_COUNT = 2**63 - 1  # kernels count in int64
+MAX_ARTICLE_SEED = 2**32 - 1  # NumPy's legacy generator takes no larger seed
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ _CLASSIFY: dict[str, Any] = {
     "epochs": 100,
     "batch_size": 32,
     "shuffle": True,
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
+    "l2": 0.3,
 }
-_REGRESS: dict[str, Any] = _CLASSIFY | {"loss": "mse", "learning_rate": 0.02}
+_REGRESS: dict[str, Any] = _CLASSIFY | {"loss": "mse", "learning_rate": 0.05}
 
 
 def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: str) -> Settings:
@@ -104,7 +108,7 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
     if "batch_size" in chosen and preset is None:
         chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
     merged = defaults | chosen
-    check_count("epochs", merged["epochs"])
+    _check_count("epochs", merged["epochs"])
     merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
     settings = Settings(article=preset == "article", **merged)
     _check(settings, task)
@@ -125,10 +129,12 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("loss", settings.loss, LOSS_NAMES)
     check_choice("schedule", settings.schedule, tuple(SCHEDULES))
     check_choice("dtype", settings.dtype, DTYPES)
-    check_count("log-every", settings.log_every)
+    _check_count("log-every", settings.log_every)
     check_count("seed", settings.seed, least=0)
+    if settings.article:
+        check_article_seed(settings.seed)
     if settings.batch_size is not None:
-        check_count("batch-size", settings.batch_size)
+        _check_count("batch-size", settings.batch_size)
     check_real("learning-rate", settings.learning_rate, positive=True)
     check_real("l1", settings.l1, positive=False)
     check_real("l2", settings.l2, positive=False)
@@ -138,18 +144,29 @@ def _check(settings: Settings, task: str) -> None:
         raise InputError(f"loss: {settings.loss} given for a regression, mse accepted")
 
 
+def _check_count(name: str, value: int) -> None:
+    if check_count(name, value) > MAX_COUNT:
+        raise InputError(f"{name}: {value} given, an integer of at most {MAX_COUNT} accepted")
+
+
+def check_article_seed(seed: int) -> None:
+    """Raise InputError where the generator of the article's weights does not take this seed."""
+    if not 0 <= seed <= MAX_ARTICLE_SEED:
+        raise InputError(f"seed: {seed} given, an integer from 0 to {MAX_ARTICLE_SEED} accepted")
+
+
 def parse_hidden(text: str) -> tuple[int, ...]:
     """Return the hidden layers' sizes from text such as ``50`` or ``32,16``.
 
     Raises
     ------
     InputError
-        Not whole numbers of at least 1 with commas between them.
+        Not whole numbers from 1 to `MAX_UNITS` with commas between them.
     """
     try:
         sizes = tuple(int(part) for part in text.split(","))
     except ValueError:
         sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise InputError(f"hidden: {text!r} given, sizes of at least 1 such as 50 or 32,16 accepted")
+    if not sizes or min(sizes) < 1 or max(sizes) > MAX_UNITS:
+        raise InputError(f"hidden: {text!r} given, sizes from 1 to {MAX_UNITS:,} such as 50 or 32,16 accepted")
     return sizes

@@ -16,6 +16,7 @@ from rich.console import Console
 from trainer.checks import check_choice
 from trainer.console import training_display
 from trainer.diagnosis import divergence_message, training_warnings
+from trainer.errors import InputError
 from trainer.history import check_history_path, write_history
 from trainer.model import MLP, objective
 from trainer.model_file import save_predictor
@@ -89,7 +90,13 @@ def run_training(
 def _read(data: str, target: str | None, task: str | None) -> Table:
     if task is not None:
         check_choice("task", task, TASKS)
-    return xor_table() if data == "xor" else read_table(data, target=target, task=task)
+    if data != "xor":
+        return read_table(data, target=target, task=task)
+    table = xor_table()
+    for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
+        if value not in (None, own):
+            raise InputError(f"{option}: {value!r} given with the xor data, {own} accepted")
+    return table
 
 
 def prepare_rows(table: Table, settings: Settings, *, standardize: bool) -> Prepared:
@@ -138,18 +145,14 @@ def _output_activation(task: str, loss: str) -> str:
     return "softmax" if loss == "cross_entropy" else "sigmoid"
 
 
-def train_prepared(
-    model: MLP, prepared: Prepared, settings: Settings, **listening: Any
-) -> Outcome:
+def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listening: Any) -> Outcome:
     """Train a network on prepared rows; `listening` holds the listener and the snapshots of `train_epochs`."""
     return train_epochs(
         model,
         prepared.training,
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        terms=objective(
-            l2=settings.l2, l1=settings.l1, clip_norm=settings.clip_norm, article=settings.article
-        ),
+        terms=objective(l2=settings.l2, l1=settings.l1, clip_norm=settings.clip_norm, article=settings.article),
         schedule=settings.schedule,
         batch_size=None if settings.article else settings.batch_size,
         shuffle=settings.shuffle,
@@ -289,5 +292,3 @@ def _measure(model: MLP, samples: Samples, task: str) -> str:
         return f"accuracy {100 * accuracy:.1f} %, {loss}"
     r2 = 1 - np.sum((outputs - targets) ** 2) / np.sum((targets - targets.mean(axis=0)) ** 2)
     return f"R² {r2:.4f}, {loss}"
-
-

@@ -1,7 +1,8 @@
 """Training by epochs: how long, what is recorded, when listeners hear of it, and how it ended.
 
-The steps themselves are taken by `run.Run`, many epochs per call; this module chooses how many, so that a listener hears
-of the progress several times a second and yet costs nothing that could be measured. Nothing here prints or draws.
+The steps themselves are taken by `run.Run`, many epochs per call; this module chooses how many, so that a listener
+hears of the progress several times a second and yet costs nothing that could be measured. Nothing here prints or
+draws.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from trainer.schedules import learning_rates
 # Compiled code runs about this long between two looks at the clock.
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1 << 16
+# A listener hears no more often than this, however many snapshots cut the training into short calls.
+SECONDS_BETWEEN_REPORTS = 0.05
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def train_epochs(
     stops = sorted({epoch for epoch in snapshot_epochs if epoch <= epochs} | {epochs})
     if stops[0] == 0:
         outcome.snapshots.append((stops.pop(0), model.parameters.copy()))
-    n_epochs_per_call = 1
+    n_epochs_per_call, reported = 1, -math.inf
     while outcome.epochs_done < epochs:
         end = min(stops[0], outcome.epochs_done + n_epochs_per_call)
         rates = learning_rates(schedule, learning_rate, np.arange(outcome.epochs_done, end), epochs)
@@ -150,7 +153,8 @@ def train_epochs(
             if end in snapshot_epochs:
                 outcome.snapshots.append((end, model.parameters.copy()))
         n_epochs_per_call = _epochs_per_call(n_epochs_per_call, elapsed)
-        if listener is not None:
+        if listener is not None and (end == epochs or time.perf_counter() - reported >= SECONDS_BETWEEN_REPORTS):
+            reported = time.perf_counter()
             steps_per_second = end * steps_per_epoch / max(outcome.seconds, 1e-9)
             if listener(Report(end, epochs, records.history, steps_per_second)) and end < epochs:
                 outcome.interrupted = True

@@ -1,0 +1,36 @@
+# make train | test | bench | lint | clean. Each makes .venv first if need be; PYTHON chooses the interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: train test bench lint clean
+
+train: $(VENV)/installed
+	$(BIN)/scratch-mlp train xor --backend numba --plots plots --gif plots/training.gif
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q
+
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m pytest bench -q
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-%: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist plots results *.egg-info

@@ -1,0 +1,90 @@
+"""The micro-kernels: one register tile of C, from a strip of A and a panel of B.
+
+All write ``start + A B`` to the leading rows and columns of a tile of C. One body serves them; it is compiled for a
+number of rows, a number of vectors, and for how A lies in memory: in rows, the elements of one row of A side by side
+(and a stride from row to row), or in columns (and a stride from p to p). Reading A where it lies is as fast as
+reading a packed copy, since each element is broadcast anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kernels._jit import codes, inlined, kernel, out_of_line
+from kernels.blocking import MR, NV, SHORT_MR
+from kernels.simd import broadcast, fma, lanes, load, load_first, store, store_first, tile
+
+# What a tile starts from: nothing, a row, or what C holds.
+ZERO, BIAS, PREVIOUS = codes(3)
+
+
+@inlined
+def _from_row(a: Any, stride: int, i: int, p: int) -> Any:
+    return broadcast(a, i * stride + p)
+
+
+@inlined
+def _from_column(a: Any, stride: int, i: int, p: int) -> Any:
+    return broadcast(a, p * stride + i)
+
+
+def _make(mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callable[..., None]:
+    """Compile a micro-kernel of mr rows and nv vectors; `element(a, stride, i, p)` broadcasts A[i, p].
+
+    A short one takes any number of rows up to mr: rows beyond repeat the last one, and are not stored.
+    """
+
+    @kernel
+    def micro_kernel(
+        kc: int,
+        a: Any,
+        a_stride: int,
+        b: Any,
+        b_stride: int,
+        c: Any,
+        c_stride: int,
+        rows: int,
+        columns: int,
+        start: int,
+        bias: Any,
+    ) -> None:
+        out_of_line()
+        VL = lanes(a)
+        acc, b_row = tile(a, mr, nv), tile(a, 1, nv)
+        if start == BIAS:
+            for j in range(nv):
+                row = load_first(bias, j * VL, columns - j * VL, 0.0)
+                for i in range(mr):
+                    acc[i, j] = row
+        elif start == PREVIOUS:
+            for i in range(mr):
+                if not short or i < rows:
+                    for j in range(nv):
+                        acc[i, j] = load_first(c, i * c_stride + j * VL, columns - j * VL, 0.0)
+        for p in range(kc):
+            for j in range(nv):
+                b_row[0, j] = load(b, p * b_stride + j * VL)
+            for i in range(mr):
+                a_ip = element(a, a_stride, min(i, rows - 1) if short else i, p)
+                for j in range(nv):
+                    acc[i, j] = fma(a_ip, b_row[0, j], acc[i, j])
+        for i in range(mr):
+            if not short or i < rows:
+                for j in range(nv):
+                    if columns == nv * VL:
+                        store(c, i * c_stride + j * VL, acc[i, j])
+                    else:
+                        store_first(c, i * c_stride + j * VL, acc[i, j], columns - j * VL)
+
+    return micro_kernel
+
+
+rows_wide = _make(MR, NV, _from_row, short=False)
+rows_wide_short = _make(SHORT_MR, NV, _from_row, short=True)
+rows_narrow = _make(MR, 1, _from_row, short=False)
+rows_narrow_short = _make(SHORT_MR, 1, _from_row, short=True)
+columns_wide = _make(MR, NV, _from_column, short=False)
+columns_wide_short = _make(SHORT_MR, NV, _from_column, short=True)
+columns_narrow = _make(MR, 1, _from_column, short=False)
+columns_narrow_short = _make(SHORT_MR, 1, _from_column, short=True)

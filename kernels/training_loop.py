@@ -1,0 +1,170 @@
+"""The compiled training loop: batches, steps, records, without leaving compiled code.
+
+Where penalties, clipping or caution stand between gradient and update, a step stores the gradient and then updates;
+else it updates in place (see `network`). A recorded step computes its gradient beside, for the norm; what is trained
+does not depend on what is recorded. `reference` holds the same function in NumPy: its specification.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kernels._jit import called, entry_point, inlined
+from kernels.losses import absolute_error, output_delta
+from kernels.network import batch_loss_and_gradients, batch_loss_and_update, output_logits
+from kernels.optimizers import scale_inplace, sgd_update, sum_of_squares
+from kernels.packing import copy_block
+from kernels.sampling import shuffle
+from kernels.simd import address, advance, get
+from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples
+from kernels.workspace import Workspace
+
+
+@inlined
+def _is_correct(h: Any, y: Any, n: int) -> bool:
+    """Tell whether the largest output is the target's largest, or, for a single output, on the target's side of 1/2."""
+    if n == 1:
+        return (get(h, 0) >= 0.5) == (get(y, 0) >= 0.5)
+    best_h, best_y = 0, 0
+    for j in range(1, n):
+        if get(h, j) > get(h, best_h):
+            best_h = j
+        if get(y, j) > get(y, best_y):
+            best_y = j
+    return best_h == best_y
+
+
+@called
+def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace) -> tuple[float, float]:
+    """Return the loss without penalties and the share of correct rows; NaN for no rows."""
+    n_samples, n_in, n_out = samples.x.shape[0], samples.x.shape[1], samples.y.shape[1]
+    delta, n_layers = address(workspace.delta, 0), network.activations.size
+    total, correct = 0.0, 0
+    for start in range(0, n_samples, workspace.batch_size):
+        rows = min(workspace.batch_size, n_samples - start)
+        z = output_logits(network, address(parameters, 0), address(samples.x, start * n_in), rows, workspace)
+        y = address(samples.y, start * n_out)
+        total += output_delta(network.loss, network.activations[n_layers - 1], z, y, delta, rows, n_out, 1.0)
+        for i in range(rows):
+            if _is_correct(advance(z, i * n_out), advance(y, i * n_out), n_out):
+                correct += 1
+    if n_samples == 0:
+        return np.nan, np.nan
+    return total / n_samples, correct / n_samples
+
+
+@called
+def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[Any, Any, int]:
+    """Return pointers to the next batch and its number of rows; shuffle where an epoch starts."""
+    n_samples, start = samples.x.shape[0], order.position[0]
+    rows = min(workspace.batch_size, n_samples - start)
+    order.position[0] = 0 if start + rows == n_samples else start + rows
+    n_in, n_out = samples.x.shape[1], samples.y.shape[1]
+    if order.order.size == 0:
+        return address(samples.x, start * n_in), address(samples.y, start * n_out), rows
+    if start == 0:
+        shuffle(order.order, order.random)
+    for i in range(rows):
+        source = order.order[start + i]
+        copy_block(address(samples.x, source * n_in), 0, 1, n_in, address(workspace.batch_x, i * n_in), 0)
+        copy_block(address(samples.y, source * n_out), 0, 1, n_out, address(workspace.batch_y, i * n_out), 0)
+    return address(workspace.batch_x, 0), address(workspace.batch_y, 0), rows
+
+
+@called
+def _would_stay_finite(parameters: np.ndarray, gradients: np.ndarray, learning_rate: float) -> bool:
+    for i in range(parameters.size):
+        if not math.isfinite(parameters[i] - parameters.dtype.type(learning_rate) * gradients[i]):
+            return False
+    return True
+
+
+@inlined
+def _norm(gradients: np.ndarray) -> float:
+    return math.sqrt(sum_of_squares(address(gradients, 0), gradients.size))
+
+
+@called
+def _absolute_error_sum(network: Network, y: Any, rows: int, workspace: Workspace) -> float:
+    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
+    offset = 0
+    for layer in range(network.activations.size - 1):
+        offset += workspace.batch_size * network.sizes[layer + 1]
+    return absolute_error(address(workspace.outputs, offset), y, rows * network.sizes[-1])
+
+
+@entry_point
+def train(
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    order: Order,
+    workspace: Workspace,
+    objective: Objective,
+    learning_rates: np.ndarray,
+    first_period: int,
+    steps_per_period: int,
+    recorder: Recorder,
+    careful: bool,
+) -> Progress:
+    """Train for as many periods as there are learning rates, changing the parameters in place.
+
+    Parameters
+    ----------
+    network, samples, order, workspace, objective, recorder
+        See `structs`. A step takes `workspace.batch_size` rows, the last of an epoch what is left.
+    parameters : (n,) array
+        Layout of `structs`.
+    learning_rates : float64 (n_periods,)
+        One for each period.
+    first_period : int
+        Number of the first period, for the choice of the recorded ones.
+    steps_per_period : int
+        Updates in a period.
+    careful : bool
+        Stop before the first update that would leave a parameter not finite, and store each gradient to tell.
+
+    Returns
+    -------
+    Progress
+        Fewer periods than asked for mean that the next step's loss, or in careful training its update, is not finite:
+        that step was not taken.
+    """
+    records, norm = 0, np.nan
+    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0 and not careful
+    for period in range(learning_rates.size):
+        rate = learning_rates[period]
+        recorded = (first_period + period) % recorder.every == 0
+        loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
+        for step in range(steps_per_period):
+            x, y, rows = _next_batch(samples, order, workspace)
+            if not in_place or recorded:
+                loss = batch_loss_and_gradients(network, parameters, x, y, rows, workspace, objective)
+                norm = _norm(workspace.gradients)
+            if recorded:
+                error_sum += _absolute_error_sum(network, y, rows, workspace)
+            if in_place:
+                scale = rate if objective.article else rate / rows
+                loss = batch_loss_and_update(network, parameters, x, y, rows, workspace, scale)
+            if not math.isfinite(loss):
+                return Progress(records, period, step, norm)
+            if not in_place:
+                if objective.clip_norm > 0.0 and norm > objective.clip_norm:
+                    scale_inplace(address(workspace.gradients, 0), parameters.size, objective.clip_norm / norm)
+                if careful and not _would_stay_finite(parameters, workspace.gradients, rate):
+                    return Progress(records, period, step, norm)
+                sgd_update(address(parameters, 0), address(workspace.gradients, 0), parameters.size, rate)
+            loss_sum += loss * rows
+            rows_sum += rows
+        if recorded:
+            row = recorder.table[records]
+            row[0] = loss_sum / rows_sum
+            row[1] = error_sum / (rows_sum * network.sizes[-1])
+            row[2] = norm
+            row[3], row[4] = _evaluate(network, parameters, recorder.evaluated, workspace)
+            row[5], row[6] = _evaluate(network, parameters, recorder.validation, workspace)
+            records += 1
+    return Progress(records, learning_rates.size, 0, norm)
