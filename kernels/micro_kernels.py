@@ -88,3 +88,8 @@ columns_wide = _make(MR, NV, _from_column, short=False)
 columns_wide_short = _make(SHORT_MR, NV, _from_column, short=True)
 columns_narrow = _make(MR, 1, _from_column, short=False)
 columns_narrow_short = _make(SHORT_MR, 1, _from_column, short=True)
+
+# For matrices with few rows and long columns, see `samples_in_lanes`.
+LONG_NV = 4
+rows_long_short = _make(SHORT_MR, LONG_NV, _from_row, short=True)
+columns_long_short = _make(SHORT_MR, LONG_NV, _from_column, short=True)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from kernels import samples_in_lanes
 from kernels._jit import called, entry_point, inlined, kernel
 from kernels.activations import activate, multiply_by_derivative
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
-from kernels.losses import output_delta
+from kernels.losses import absolute_error, output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.optimizers import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
 from kernels.simd import address, advance, lanes, load_first, splat, store_first
@@ -66,7 +67,7 @@ def output_logits(network: Network, parameters: Any, x: Any, rows: int, workspac
 
 
 @called
-def backward(
+def _backward_in_rows(
     network: Network, parameters: Any, x: Any, rows: int, workspace: Workspace, target: Any, start: int
 ) -> None:
     """Turn the last layer's delta into the gradients of all layers.
@@ -114,7 +115,7 @@ def batch_loss_and_gradients(
     first = address(parameters, 0)
     scale = 1.0 if objective.article else 1.0 / rows
     total = _forward_to_delta(network, first, x, y, rows, workspace, scale)
-    backward(network, first, x, rows, workspace, address(workspace.gradients, 0), ZERO)
+    _backward(network, first, x, rows, workspace, address(workspace.gradients, 0), ZERO)
     penalty = 0.0
     if objective.l2 != 0.0 or objective.l1 != 0.0:
         penalty = _add_penalties(network, parameters, rows, workspace, objective)
@@ -138,8 +139,57 @@ def batch_loss_and_update(
     first = address(parameters, 0)
     total = _forward_to_delta(network, first, x, y, rows, workspace, -learning_rate)
     if np.isfinite(total):
-        backward(network, first, x, rows, workspace, first, PREVIOUS)
+        _backward(network, first, x, rows, workspace, first, PREVIOUS)
     return total / rows
+
+
+@inlined
+def _lanes_stride(like: Any, rows: int) -> int:
+    VL = lanes(like)
+    return (rows + VL - 1) // VL * VL
+
+
+@called
+def load_batch(x: Any, y: Any, n_in: int, n_out: int, rows: int, workspace: Workspace) -> None:
+    """Bring a batch to where the steps on it read it, if that is not where it lies."""
+    if workspace.lanes_x.size > 0:
+        stride = _lanes_stride(x, rows)
+        samples_in_lanes.load_transposed(x, rows, n_in, address(workspace.lanes_x, 0), stride)
+        samples_in_lanes.load_transposed(y, rows, n_out, address(workspace.lanes_y, 0), stride)
+
+
+@called
+def batch_absolute_error(network: Network, y: Any, rows: int, workspace: Workspace) -> float:
+    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
+    outputs = address(workspace.outputs, 0)
+    if workspace.lanes_x.size > 0:
+        targets = address(workspace.lanes_y, 0)
+        return samples_in_lanes.absolute_error_in_lanes(network, outputs, targets, rows, _lanes_stride(y, rows))
+    offset = 0
+    for layer in range(network.activations.size - 1):
+        offset += workspace.batch_size * network.sizes[layer + 1]
+    return absolute_error(advance(outputs, offset), y, rows * network.sizes[-1])
+
+
+@inlined
+def _backward(
+    network: Network, parameters: Any, x: Any, rows: int, workspace: Workspace, target: Any, start: int
+) -> None:
+    if workspace.lanes_x.size > 0:
+        samples_in_lanes.backward(
+            network,
+            parameters,
+            address(workspace.lanes_x, 0),
+            _lanes_stride(x, rows),
+            address(workspace.outputs, 0),
+            address(workspace.delta, 0),
+            address(workspace.other_delta, 0),
+            target,
+            start,
+            address(workspace.packed, 0),
+        )
+    else:
+        _backward_in_rows(network, parameters, x, rows, workspace, target, start)
 
 
 @inlined
@@ -147,6 +197,18 @@ def _forward_to_delta(
     network: Network, parameters: Any, x: Any, y: Any, rows: int, workspace: Workspace, scale: float
 ) -> float:
     """Write scale times the last layer's delta, return the loss summed over the rows."""
+    if workspace.lanes_x.size > 0:
+        return samples_in_lanes.forward_to_delta(
+            network,
+            parameters,
+            address(workspace.lanes_x, 0),
+            address(workspace.lanes_y, 0),
+            rows,
+            _lanes_stride(x, rows),
+            address(workspace.outputs, 0),
+            address(workspace.delta, 0),
+            scale,
+        )
     z = output_logits(network, parameters, x, rows, workspace)
     activation = network.activations[network.activations.size - 1]
     return output_delta(network.loss, activation, z, y, address(workspace.delta, 0), rows, network.sizes[-1], scale)
@@ -196,4 +258,6 @@ def loss_and_gradients(
     objective: Objective,
 ) -> float:
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
-    return batch_loss_and_gradients(network, parameters, address(x, 0), address(y, 0), x.shape[0], workspace, objective)
+    rows_x, rows_y, rows = address(x, 0), address(y, 0), x.shape[0]
+    load_batch(rows_x, rows_y, x.shape[1], y.shape[1], rows, workspace)
+    return batch_loss_and_gradients(network, parameters, rows_x, rows_y, rows, workspace, objective)

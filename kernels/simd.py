@@ -18,7 +18,7 @@ The pieces, all for use inside compiled functions:
   `copy_sign`, `select_less`, `sum_lanes`, `max_lanes`.
 - `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
   indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers. `square_tile`
-  and `transpose_inplace` turn rows into columns.
+  and `transpose_inplace` turn rows into columns, `store_lane_sums` adds up the lanes of each vector of a tile.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 What a kernel computes with the vectors is left to the other modules.
@@ -192,7 +192,7 @@ def store(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def load_first(typingctx: Any, pointer: Any, index: Any, n: Any, fill: Any) -> Any:
-    """Load the first `n` elements (n <= 0: none, n >= lanes: all); the other lanes are `fill`, their memory untouched."""
+    """Load the first `n` elements (n <= 0: none, n >= lanes: all); the other lanes are `fill`, their memory unread."""
     vector = VecType(pointer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -436,6 +436,38 @@ def transpose_inplace(typingctx: Any, block: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(block), codegen
+
+
+@intrinsic
+def store_lane_sums(typingctx: Any, block: Any, pointer: Any) -> Any:
+    """Write the sum of the lanes of each vector of a tile, in rows, to neighbouring elements from the pointer on.
+
+    As many vectors as one has lanes are added up together: where two meet, each lane of the result keeps the half of
+    one of them. A tile holds a multiple of that number of vectors.
+    """
+    vector, n_vectors = block.vector, block.rows * block.columns
+    length = vector.length
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        storage, target = args
+        index = ir.IntType(32)
+        for first in range(0, n_vectors, length):
+            places = [
+                builder.gep(storage, [ir.Constant(index, 0), ir.Constant(index, first + i)]) for i in range(length)
+            ]
+            sums, distance = [builder.load(place) for place in places], 1
+            while distance < length:
+                near = [lane if not lane & distance else length + lane - distance for lane in range(length)]
+                far = [lane + distance if not lane & distance else length + lane for lane in range(length)]
+                masks = [ir.Constant(ir.VectorType(index, length), chosen) for chosen in (near, far)]
+                pairs = zip(sums[::2], sums[1::2], strict=True)
+                sums = [builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks)) for a, b in pairs]
+                distance *= 2
+            place = _vector_address(builder, vector, target, ir.Constant(ir.IntType(64), first))
+            builder.store(sums[0], place, align=vector.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(block, pointer), codegen
 
 
 def _tile_element(builder: Any, block: TileType, storage: Any, i: Any, j: Any) -> Any:

@@ -13,8 +13,14 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import called, entry_point, inlined
-from kernels.losses import absolute_error, output_delta
-from kernels.network import batch_loss_and_gradients, batch_loss_and_update, output_logits
+from kernels.losses import output_delta
+from kernels.network import (
+    batch_absolute_error,
+    batch_loss_and_gradients,
+    batch_loss_and_update,
+    load_batch,
+    output_logits,
+)
 from kernels.optimizers import scale_inplace, sgd_update, sum_of_squares
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
@@ -87,15 +93,6 @@ def _norm(gradients: np.ndarray) -> float:
     return math.sqrt(sum_of_squares(address(gradients, 0), gradients.size))
 
 
-@called
-def _absolute_error_sum(network: Network, y: Any, rows: int, workspace: Workspace) -> float:
-    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    offset = 0
-    for layer in range(network.activations.size - 1):
-        offset += workspace.batch_size * network.sizes[layer + 1]
-    return absolute_error(address(workspace.outputs, offset), y, rows * network.sizes[-1])
-
-
 @entry_point
 def train(
     network: Network,
@@ -135,17 +132,23 @@ def train(
     """
     records, norm = 0, np.nan
     in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0 and not careful
+    n_in, n_out = samples.x.shape[1], samples.y.shape[1]
+    one_batch = order.order.size == 0 and workspace.batch_size == samples.x.shape[0]
+    if one_batch:
+        load_batch(address(samples.x, 0), address(samples.y, 0), n_in, n_out, samples.x.shape[0], workspace)
     for period in range(learning_rates.size):
         rate = learning_rates[period]
         recorded = (first_period + period) % recorder.every == 0
         loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
         for step in range(steps_per_period):
             x, y, rows = _next_batch(samples, order, workspace)
+            if not one_batch:
+                load_batch(x, y, n_in, n_out, rows, workspace)
             if not in_place or recorded:
                 loss = batch_loss_and_gradients(network, parameters, x, y, rows, workspace, objective)
                 norm = _norm(workspace.gradients)
             if recorded:
-                error_sum += _absolute_error_sum(network, y, rows, workspace)
+                error_sum += batch_absolute_error(network, y, rows, workspace)
             if in_place:
                 scale = rate if objective.article else rate / rows
                 loss = batch_loss_and_update(network, parameters, x, y, rows, workspace, scale)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.gemm import packed_size
+from kernels.samples_in_lanes import padded_batch, suits_lanes
 from kernels.structs import Network
 
 
@@ -22,6 +23,7 @@ class Workspace(NamedTuple):
     gradients : the layout of the parameters.
     packed : blocks of the operands of a matrix product.
     batch_x, batch_y : the rows of a shuffled batch.
+    lanes_x, lanes_y : a batch with samples in lanes, see `samples_in_lanes`.
     batch_size : rows of the largest batch.
     """
 
@@ -32,20 +34,26 @@ class Workspace(NamedTuple):
     packed: np.ndarray
     batch_x: np.ndarray
     batch_y: np.ndarray
+    lanes_x: np.ndarray
+    lanes_y: np.ndarray
     batch_size: int
 
 
 def allocate_workspace(network: Network, n_parameters: int, batch_size: int, dtype: np.dtype) -> Workspace:
     """Allocate what steps of up to `batch_size` rows need."""
     sizes = [int(size) for size in network.sizes]
-    widest = max(sizes)
+    widest, itemsize = max(sizes), np.dtype(dtype).itemsize
+    padded = padded_batch(batch_size, itemsize)
+    in_lanes = suits_lanes(network)
     return Workspace(
-        outputs=np.empty(batch_size * sum(sizes[1:]), dtype),
-        delta=np.empty(batch_size * widest, dtype),
-        other_delta=np.empty(batch_size * widest, dtype),
+        outputs=np.empty(padded * (sum(sizes[1:]) + len(sizes)), dtype),
+        delta=np.zeros(padded * widest, dtype),
+        other_delta=np.zeros(padded * widest, dtype),
         gradients=np.empty(n_parameters, dtype),
-        packed=np.empty(packed_size(batch_size, sizes, np.dtype(dtype).itemsize), dtype),
+        packed=np.empty(packed_size(batch_size, sizes, itemsize), dtype),
         batch_x=np.empty(batch_size * sizes[0], dtype),
         batch_y=np.empty(batch_size * sizes[-1], dtype),
+        lanes_x=np.empty(padded * (sizes[0] + 1) if in_lanes else 0, dtype),
+        lanes_y=np.empty(padded * sizes[-1] if in_lanes else 0, dtype),
         batch_size=batch_size,
     )
