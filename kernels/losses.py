@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from kernels import elementary
 from kernels._jit import called, inlined, kernel
 from kernels.activations import (
@@ -91,13 +93,13 @@ def squared_error(activation: int, z: Any, y: Any, delta: Any, rows: int, column
 def _softmax_cross_entropy_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
     weighted, total = 0.0, 0.0
     for j in range(n):
-        weighted += float(get(y, j)) * float(get(z, j))
-        total += float(get(y, j))
+        weighted += np.float64(get(y, j)) * np.float64(get(z, j))
+        total += np.float64(get(y, j))
     largest, exp_sum = softmax_row(z, n)
     for j in range(0, n, lanes(z)):
         h, target = load_first(z, j, n - j, 0.0), load_first(y, j, n - j, 0.0)
         store_first(delta, j, (h * total - target) * splat(z, scale), n - j)
-    return total * (float(largest) + math.log(float(exp_sum))) - weighted
+    return total * (np.float64(largest) + math.log(np.float64(exp_sum))) - weighted
 
 
 @inlined
@@ -108,8 +110,8 @@ def _sigmoid_cross_entropy(z: Any, y: Any, delta: Any, n: int, scale: Any) -> An
         logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
         store_first(delta, i, elementary.exp(splat(z, 0.0) - absolute(logits)), n - i)
         for j in range(i, min(i + VL, n)):
-            logit = float(get(z, j))
-            total += max(logit, 0.0) - logit * float(get(y, j)) + math.log1p(float(get(delta, j)))
+            logit = np.float64(get(z, j))
+            total += max(logit, 0.0) - logit * np.float64(get(y, j)) + math.log1p(np.float64(get(delta, j)))
         h = elementary.sigmoid(logits)
         store_first(z, i, h, n - i)
         store_first(delta, i, (h - target) * splat(z, scale), n - i)
@@ -134,7 +136,7 @@ def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, column
 def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
     """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
     if loss == MSE:
-        return 0.5 * float(squared_error(activation, z, y, delta, rows, columns, scale))
+        return 0.5 * np.float64(squared_error(activation, z, y, delta, rows, columns, scale))
     return cross_entropy(activation, z, y, delta, rows, columns, scale)
 
 
@@ -144,4 +146,4 @@ def absolute_error(h: Any, y: Any, n: int) -> float:
     total = splat(h, 0.0)
     for i in range(0, n, lanes(h)):
         total = total + absolute(load_first(h, i, n - i, 0.0) - load_first(y, i, n - i, 0.0))
-    return float(sum_lanes(total))
+    return np.float64(sum_lanes(total))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kernels._jit import kernel
 from kernels.simd import absolute, copy_sign, fma, lanes, load_first, select_less, splat, store_first, sum_lanes
 
@@ -19,7 +21,7 @@ def sum_of_squares(values: Any, n: int) -> float:
     for i in range(0, n, lanes(values)):
         v = load_first(values, i, n - i, 0.0)
         total = fma(v, v, total)
-    return float(sum_lanes(total))
+    return np.float64(sum_lanes(total))
 
 
 @kernel
@@ -28,7 +30,7 @@ def sum_of_magnitudes(values: Any, n: int) -> float:
     total = splat(values, 0.0)
     for i in range(0, n, lanes(values)):
         total = total + absolute(load_first(values, i, n - i, 0.0))
-    return float(sum_lanes(total))
+    return np.float64(sum_lanes(total))
 
 
 @kernel

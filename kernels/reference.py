@@ -223,6 +223,13 @@ def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[n
     return x, y
 
 
+def _norm(gradients: np.ndarray) -> float:
+    squares = float(np.vdot(gradients, gradients))
+    if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
+        squares = float(np.square(gradients, dtype=np.float64).sum())
+    return math.sqrt(squares)
+
+
 def train(
     network: Network,
     parameters: np.ndarray,
@@ -253,7 +260,7 @@ def train(
                 layers = layers_of_rows[rows]
                 loss = _loss_and_gradients(network, layers, x, y, objective)
                 if recorded or careful or objective.clip_norm > 0.0 or not math.isfinite(loss):
-                    norm = math.sqrt(float(np.vdot(gradients, gradients)))
+                    norm = _norm(gradients)
                 if not math.isfinite(loss):
                     return Progress(records, period, step, norm)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:

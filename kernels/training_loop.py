@@ -88,9 +88,14 @@ def _would_stay_finite(parameters: np.ndarray, gradients: np.ndarray, learning_r
     return True
 
 
-@inlined
+@called
 def _norm(gradients: np.ndarray) -> float:
-    return math.sqrt(sum_of_squares(address(gradients, 0), gradients.size))
+    squares = sum_of_squares(address(gradients, 0), gradients.size)
+    if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
+        squares = 0.0
+        for i in range(gradients.size):
+            squares += np.float64(gradients[i]) ** 2
+    return math.sqrt(squares)
 
 
 @entry_point
@@ -131,7 +136,7 @@ def train(
         that step was not taken.
     """
     records, norm = 0, np.nan
-    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0 and not careful
+    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
     n_in, n_out = samples.x.shape[1], samples.y.shape[1]
     one_batch = order.order.size == 0 and workspace.batch_size == samples.x.shape[0]
     if one_batch:
@@ -144,21 +149,22 @@ def train(
             x, y, rows = _next_batch(samples, order, workspace)
             if not one_batch:
                 load_batch(x, y, n_in, n_out, rows, workspace)
-            if not in_place or recorded:
+            if careful or recorded or not in_place:
                 loss = batch_loss_and_gradients(network, parameters, x, y, rows, workspace, objective)
                 norm = _norm(workspace.gradients)
+                if objective.clip_norm > 0.0 and norm > objective.clip_norm:
+                    scale_inplace(address(workspace.gradients, 0), parameters.size, objective.clip_norm / norm)
+                finite = math.isfinite(loss)
+                if not finite or (careful and not _would_stay_finite(parameters, workspace.gradients, rate)):
+                    return Progress(records, period, step, norm)
             if recorded:
                 error_sum += batch_absolute_error(network, y, rows, workspace)
             if in_place:
                 scale = rate if objective.article else rate / rows
                 loss = batch_loss_and_update(network, parameters, x, y, rows, workspace, scale)
-            if not math.isfinite(loss):
-                return Progress(records, period, step, norm)
-            if not in_place:
-                if objective.clip_norm > 0.0 and norm > objective.clip_norm:
-                    scale_inplace(address(workspace.gradients, 0), parameters.size, objective.clip_norm / norm)
-                if careful and not _would_stay_finite(parameters, workspace.gradients, rate):
+                if not math.isfinite(loss):
                     return Progress(records, period, step, norm)
+            else:
                 sgd_update(address(parameters, 0), address(workspace.gradients, 0), parameters.size, rate)
             loss_sum += loss * rows
             rows_sum += rows

@@ -53,13 +53,13 @@ def check_sizes(name: str, value: object) -> tuple[int, ...]:
 
 
 def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.ndarray:
-    """Return `value` as a finite C-contiguous array (n_samples >= 1, n_columns) of `dtype`; it is copied only if need be."""
+    """Return `value` as a finite C-contiguous array (n_samples >= 1, n_columns) of `dtype`, copied if need be."""
     accepted = f"numbers of shape (n_samples, {n_columns})"
     try:
         array = np.asarray(value)
         if array.dtype == object or array.dtype.kind not in "buif":
             raise TypeError
-        rows = np.require(array, dtype=dtype, requirements=["C", "A"])
+        rows = np.require(array, dtype=dtype, requirements=["C", "A", "W"])
     except (TypeError, ValueError):
         raise TypeError(f"{name}: {type(value).__name__} given, {accepted} accepted") from None
     if rows.ndim != 2 or rows.shape[1] != n_columns or rows.shape[0] == 0:

@@ -74,9 +74,7 @@ def train(
         str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
     ] = None,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
-    log_every: Annotated[
-        int | None, typer.Option(help="Epochs between two records [default: a thousandth of all].")
-    ] = None,
+    log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a 250th of all].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
     """Train a network."""

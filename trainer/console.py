@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -85,24 +86,24 @@ def _state(report: Report) -> str:
 
 
 class _Lines:
-    """A listener that prints records as plain lines."""
+    """A listener that prints records as plain lines, those of one report at once."""
 
     def __init__(self, console: Console, *, every_record: bool) -> None:
-        self._console, self._every_record, self._printed = console, every_record, 0
+        self._console, self._every_record, self._seen = console, every_record, 0
 
     def __call__(self, report: Report) -> bool:
-        history = report.history
-        n_records = history.n_records
-        while self._printed < n_records:
-            epoch = history["epoch"][self._printed]
-            if self._every_record or self._due(epoch, report.n_epochs, history):
-                self._console.print(describe_record(history, self._printed))
-            self._printed += 1
+        history, n_records = report.history, report.history.n_records
+        if self._every_record:
+            due = np.arange(self._seen, n_records)
+        else:
+            due = self._seen + np.flatnonzero(_begins_a_line(history["epoch"], report.n_epochs)[self._seen :])
+        if due.size:
+            self._console.out("\n".join(describe_record(history, i) for i in due.tolist()))
+        self._seen = n_records
         return False
 
-    def _due(self, epoch: int, n_epochs: int, history: History) -> bool:
-        """Tell whether this record is the first of its twentieth of the training."""
-        if self._printed == 0:
-            return True
-        before = history["epoch"][self._printed - 1]
-        return bool(epoch * MAX_LINES // n_epochs != before * MAX_LINES // n_epochs)
+
+def _begins_a_line(epochs: np.ndarray, n_epochs: int) -> np.ndarray:
+    """Tell which of the recorded epochs is the first of its twentieth of the training."""
+    parts = epochs // max(1, n_epochs / MAX_LINES)
+    return np.diff(parts, prepend=-1) > 0

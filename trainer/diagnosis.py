@@ -69,8 +69,8 @@ def _vanishing_warnings(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[str]:
     if sizes[0] >= VANISHING_RATIO * sizes[-1]:
         return []
     return [
-        f"vanishing gradients: the error (root mean square of dL/dz) is {sizes[-1]:.2g} at the outputs and {sizes[0]:.2g} "
-        "when it arrives at layer 1; try --activation relu, fewer hidden layers, or standardised inputs"
+        f"vanishing gradients: the error (root mean square of dL/dz) is {sizes[-1]:.2g} at the outputs and "
+        f"{sizes[0]:.2g} when it arrives at layer 1; try --activation relu, fewer hidden layers, or standardised inputs"
     ]
 
 
@@ -111,6 +111,7 @@ def _saturation_warnings(model: MLP, X: np.ndarray) -> list[str]:
             if share > REPORTED_SHARE:
                 found.append(
                     f"saturated units: {share:.0%} of the activations of layer {number} are at the flat ends of "
-                    f"{model.activation}; try smaller inputs or initial weights, a smaller learning rate, or --activation relu"
+                    f"{model.activation}; try smaller inputs or initial weights, a smaller learning rate, "
+                    "or --activation relu"
                 )
     return found

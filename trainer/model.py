@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from trainer.checks import check_choice, check_count, check_real, check_rows, ch
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
+from trainer.parameters import ParameterViews, assign, split_layers
 from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
 
@@ -25,19 +25,6 @@ HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 DTYPES = ("float32", "float64")
 MAX_RECORDS = 1000
 STEPS_PER_CALL = 1 << 16
-
-
-class ParameterViews(list[np.ndarray]):
-    """The weights or biases of all layers; an assignment to an item writes into the network."""
-
-    def __setitem__(self, layer: SupportsIndex | slice, values: Any) -> None:
-        """Copy values of the same shape into one layer's array."""
-        if isinstance(layer, slice):
-            raise TypeError("layer: a slice given, the index of one layer accepted")
-        view, array = self[layer], np.asarray(values)
-        if array.shape != view.shape:
-            raise InputError(f"layer {layer}: shape {array.shape} given, {view.shape} accepted")
-        view[...] = array
 
 
 class MLP:
@@ -117,42 +104,24 @@ class MLP:
 
     # ------------------------------------------------------------------------------------------------- parameters
 
-    def _views(self) -> tuple[ParameterViews, ParameterViews]:
-        weights, biases, offset = ParameterViews(), ParameterViews(), 0
-        for n_in, n_out in pairwise(self.layer_sizes):
-            weights.append(self.parameters[offset : offset + n_in * n_out].reshape(n_in, n_out))
-            offset += n_in * n_out
-            if self.bias:
-                biases.append(self.parameters[offset : offset + n_out])
-                offset += n_out
-        return weights, biases
-
     @property
     def weights(self) -> list[np.ndarray]:
         """Weights (n_in, n_out), layer by layer; views, so that writing to them changes the network."""
-        return self._views()[0]
+        return ParameterViews(split_layers(self.parameters, self.layer_sizes, bias=self.bias)[0])
 
     @weights.setter
     def weights(self, values: Iterable[np.ndarray]) -> None:
-        self._assign("weights", self.weights, values)
+        assign("weights", self.weights, values)
 
     @property
     def biases(self) -> list[np.ndarray]:
         """Biases (n_out,), layer by layer, as views; an empty list for a network without."""
-        return self._views()[1]
+        biases = split_layers(self.parameters, self.layer_sizes, bias=self.bias)[1]
+        return ParameterViews(biases if self.bias else ())
 
     @biases.setter
     def biases(self, values: Iterable[np.ndarray]) -> None:
-        self._assign("biases", self.biases, values)
-
-    @staticmethod
-    def _assign(name: str, views: list[np.ndarray], values: Iterable[np.ndarray]) -> None:
-        arrays = [np.asarray(value) for value in values]
-        if [array.shape for array in arrays] != [view.shape for view in views]:
-            given, accepted = [array.shape for array in arrays], [view.shape for view in views]
-            raise InputError(f"{name}: shapes {given} given, {accepted} accepted")
-        for view, array in zip(views, arrays, strict=True):
-            view[...] = array
+        assign("biases", self.biases, values)
 
     # ------------------------------------------------------------------------------------------------ computation
 
@@ -160,7 +129,7 @@ class MLP:
         """Return the outputs (n_samples, n_outputs) for X (n_samples, n_features)."""
         x = self._inputs(X)
         out = np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
-        workspace = allocate_workspace(self._network, 0, min(x.shape[0], 256), self.dtype)
+        workspace = allocate_workspace(self._network, self.parameters.size, min(x.shape[0], 256), self.dtype)
         BACKENDS[self.backend].forward(self._network, self.parameters, x, workspace, out)
         return out
 
@@ -179,10 +148,9 @@ class MLP:
     def layer_outputs(self, X: np.ndarray) -> list[np.ndarray]:
         """Return the outputs (n_samples, n_units) of every layer, hidden ones first."""
         backend, h, outputs = BACKENDS[self.backend], self._inputs(X), []
-        weights, biases = self._views()
-        for layer, weight in enumerate(weights):
+        weights, biases = split_layers(self.parameters, self.layer_sizes, bias=self.bias)
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             out = np.empty((h.shape[0], weight.shape[1]), self.dtype)
-            bias = biases[layer] if self.bias else np.empty(0, self.dtype)
             backend.affine(h, weight, bias, out)
             backend.activate_inplace(int(self._network.activations[layer]), out)
             outputs.append(out)
@@ -198,13 +166,7 @@ class MLP:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return (d_weight, d_bias) for each layer: the derivative of `loss`; d_bias is empty without biases."""
         flat = self._loss_and_gradients(X, Y, l2, l1)[1]
-        pairs, offset = [], 0
-        for n_in, n_out in pairwise(self.layer_sizes):
-            end = offset + n_in * n_out
-            bias_end = end + (n_out if self.bias else 0)
-            pairs.append((flat[offset:end].reshape(n_in, n_out), flat[end:bias_end]))
-            offset = bias_end
-        return pairs
+        return list(zip(*split_layers(flat, self.layer_sizes, bias=self.bias), strict=True))
 
     def _loss_and_gradients(self, X: np.ndarray, Y: np.ndarray, l2: float, l1: float) -> tuple[float, np.ndarray]:
         samples = self._samples(X, Y)

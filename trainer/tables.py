@@ -2,34 +2,30 @@
 
 A table is believed only after each of its cells was looked at: what is missing, infinite or not a number is
 refused with its column and row. Scaling, one-hot coding and the division into training and validation rows
-are left to `trainer.preprocessing`; nothing here trains, prints or writes.
+are left to `trainer.preprocessing`, opening and parsing files to `trainer.table_files`.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from trainer.errors import InputError
+from trainer.table_files import csv_line, listed, load_arrays, named_columns, read_arrays, read_frame, suffix_of
 
 Task = Literal["classify", "regress"]
 Label = str | int | bool
 
-SUFFIXES = (".csv", ".parquet", ".npz")
 TARGET_NAMES = ("target", "label", "class", "y")
 MAX_GUESSED_CLASSES = 20
 MAX_EXACT_INTEGER = 2.0**53  # float64 holds every whole number up to here, and distinct ones stay distinct
-MAX_LISTED = 8  # names in one message
 MAX_QUOTED = 40  # characters of a cell in one message
 
 
@@ -98,10 +94,10 @@ def read_table(path: str | os.PathLike[str], target: str | None = None, task: st
     if task not in (None, "classify", "regress"):
         raise InputError(f"task: {task!r} is unknown; accepted are 'classify' and 'regress'")
     path = Path(path)
-    if _suffix(path) == ".npz":
-        features, column = _read_arrays(path, target)
+    if suffix_of(path) == ".npz":
+        features, column = read_arrays(path, target)
     else:
-        frame = _read_frame(path)
+        frame = read_frame(path)
         name = _choose_target(path, frame.columns, target)
         features, column = frame.drop(name), frame[name]
     if not features.width:
@@ -144,138 +140,25 @@ def read_features(
         feature nor the target, or a cell is missing, not finite or not a number.
     """
     path, wanted = Path(path), list(feature_names)
-    if _suffix(path) == ".npz":
-        arrays, _ = _load_arrays(path)
+    if suffix_of(path) == ".npz":
+        arrays, _ = load_arrays(path)
         if "feature_names" not in arrays and arrays["X"].shape[1:] == (len(wanted),):
             arrays["feature_names"] = np.array(wanted)
-        frame = _named_columns(path, arrays)
+        frame = named_columns(path, arrays)
         if frame.width != len(wanted):
             raise InputError(f"{path}: array 'X' has {frame.width} columns; the model takes {len(wanted)}")
     else:
-        frame = _read_frame(path)
+        frame = read_frame(path)
     columns = frame.columns
     found = set(columns)
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise InputError(f"{path}: lacks the features {_listed(missing)}; it has {_listed(columns)}")
+        raise InputError(f"{path}: lacks the features {listed(missing)}; it has {listed(columns)}")
     known = {*wanted, target_name}
     extra = [name for name in columns if name not in known]
     if extra:
-        raise InputError(f"{path}: columns {_listed(extra)} are not features of the model; remove them")
+        raise InputError(f"{path}: columns {listed(extra)} are not features of the model; remove them")
     return _feature_matrix(path, frame.select(wanted))
-
-
-def _suffix(path: Path) -> str:
-    """Return the lower-case suffix of a file that exists, can be opened and is of a known kind."""
-    suffix = path.suffix.lower()
-    try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: cannot be read: {reason}; accepted are .csv, .parquet, .npz") from None
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: unknown kind of file {suffix!r}; accepted are {', '.join(SUFFIXES)}")
-    return suffix
-
-
-def _read_frame(path: Path) -> pl.DataFrame:
-    """Return the cells of a CSV file as text, or the typed columns of a Parquet file."""
-    is_csv = path.suffix.lower() == ".csv"
-    try:
-        frame = _read_csv(path) if is_csv else pl.read_parquet(path, glob=False)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = (_ragged_record(path) if is_csv else None) or _first_line(error)
-        raise InputError(f"{path}: cannot be parsed as a {path.suffix.lower()} file: {reason}") from None
-    if not frame.width or not frame.height:
-        raise InputError(f"{path}: the table is empty: it has {frame.width} columns and {frame.height} rows")
-    return frame
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    # All as text, header included: polars would rename duplicate names and let one cell type a whole column.
-    cells = pl.read_csv(path, has_header=False, infer_schema_length=0, glob=False)
-    names = [(name or "").strip() for name in cells.row(0)]
-    _require_names(path, names)
-    height = cells.height
-    while height > 1 and not any((cell or "").strip() for cell in cells.row(height - 1)):
-        height -= 1
-    cells.columns = names
-    return cells[1:height]
-
-
-def _ragged_record(path: Path) -> str | None:
-    """Return what is wrong with the first line of a CSV file that has more fields than the header."""
-    try:
-        records = _records(path)
-        width = len(next(records, (1, []))[1])
-        found = next(((line, len(record)) for line, record in records if len(record) > width), None)
-    except (UnicodeError, csv.Error):  # then what polars said must do
-        return None
-    return f"line {found[0]} has {found[1]} fields, the header {width}" if found else None
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a CSV file, each with the line it starts at; only a line feed ends a line."""
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
-        reader = csv.reader(file)
-        line = 1
-        for record in reader:
-            yield line, record
-            line = reader.line_num + 1
-
-
-def _read_arrays(path: Path, target: str | None) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the features and the target of an NPZ file."""
-    choices = ("y", "Y") if target is None else (target,)
-    arrays, present = _load_arrays(path, *choices)
-    name = next((choice for choice in choices if choice in arrays), None)
-    if name is None:
-        raise InputError(f"{path}: has no target array {_listed(choices)}; its arrays are {_listed(present)}")
-    features, y = _named_columns(path, arrays), arrays[name]
-    if y.dtype.kind not in "biufU" or y.shape != (features.height,):
-        need = f"{features.height} numbers, booleans or texts are needed, one for each row of 'X'"
-        raise InputError(f"{path}: target array {name!r} has shape {y.shape} and dtype {y.dtype}; {need}")
-    native = np.float64 if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
-    return features, pl.Series(name, y.astype(native))
-
-
-def _load_arrays(path: Path, *others: str) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
-    """Return X, with feature_names and `others` if they are there, and the names of all arrays."""
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            present = list(archive.files)
-            for name in {"X", "feature_names", *others}.intersection(present):
-                arrays[name] = np.asarray(archive[name])
-    except Exception as error:  # a damaged archive fails in a dozen ways, each of them the file's fault
-        raise InputError(f"{path}: cannot be read as NPZ without pickles: {_first_line(error)}") from None
-    if "X" not in arrays:
-        raise InputError(f"{path}: has no array 'X'; its arrays are {_listed(present)}")
-    return arrays, present
-
-
-def _named_columns(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> pl.DataFrame:
-    """Return the array X as a table, its columns named by the array feature_names or else x0, x1, ..."""
-    X = arrays["X"]
-    if X.ndim != 2 or 0 in X.shape or X.dtype.kind not in "biuf":
-        need = "numbers in rows and columns, at least one of each, are needed"
-        raise InputError(f"{path}: array 'X' has shape {X.shape} and dtype {X.dtype}; {need}")
-    labels = arrays.get("feature_names", np.array([f"x{j}" for j in range(X.shape[1])]))
-    if labels.dtype.kind != "U" or labels.shape != X.shape[1:]:
-        found = f"shape {labels.shape} and dtype {labels.dtype}"
-        raise InputError(f"{path}: array 'feature_names' has {found}; {X.shape[1]} texts are needed")
-    names = labels.tolist()
-    _require_names(path, names)
-    return pl.from_numpy(X.astype(np.float64), schema=names, orient="row")
-
-
-def _require_names(path: Path, names: list[str]) -> None:
-    if "" in names:
-        raise InputError(f"{path}: column {names.index('') + 1} has no name; each column needs one")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise InputError(f"{path}: columns {_listed(twice)} occur more than once; names must differ")
 
 
 def _choose_target(path: Path, columns: list[str], target: str | None) -> str:
@@ -283,7 +166,7 @@ def _choose_target(path: Path, columns: list[str], target: str | None) -> str:
         lowered = [name.lower() for name in columns]
         return next((columns[lowered.index(name)] for name in TARGET_NAMES if name in lowered), columns[-1])
     if target not in columns:
-        raise InputError(f"{path}: there is no target column {target!r}; the columns are {_listed(columns)}")
+        raise InputError(f"{path}: there is no target column {target!r}; the columns are {listed(columns)}")
     return target
 
 
@@ -384,27 +267,4 @@ def _require(path: Path, column: pl.Series, good: pl.Series, need: str) -> None:
     cell = column[row]
     text = str(cell) if len(str(cell)) <= MAX_QUOTED else str(cell)[:MAX_QUOTED] + "..."
     what = "is missing" if cell is None else f"holds {text!r}; {need}"
-    raise InputError(f"{path}: column {column.name!r}, row {row + 1}{_csv_line(path, column, row)} {what}")
-
-
-def _csv_line(path: Path, column: pl.Series, row: int) -> str:
-    """Return " (line n)", where the row starts in a CSV file, if what is read there is the cell."""
-    if path.suffix.lower() != ".csv":
-        return ""
-    try:
-        records = _records(path)
-        place = [name.strip() for name in next(records)[1]].index(column.name)
-        line, record = next(itertools.islice(records, row, None))
-    except (csv.Error, StopIteration, ValueError):
-        return ""
-    cell = record[place].strip() if place < len(record) else ""
-    return f" (line {line})" if cell == (column[row] or "") else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:MAX_LISTED])
-    return f"{shown}, ... ({len(names)} in all)" if len(names) > MAX_LISTED else shown
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    raise InputError(f"{path}: column {column.name!r}, row {row + 1}{csv_line(path, column, row)} {what}")
