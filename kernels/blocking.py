@@ -25,6 +25,8 @@ import platform
 
 from llvmlite.binding import get_host_cpu_features
 
+HAS_AVX512 = bool(get_host_cpu_features().get("avx512f"))
+
 
 def _vector_bytes() -> int:
     override = os.environ.get("SCRATCH_MLP_VECTOR_BYTES")
@@ -32,10 +34,9 @@ def _vector_bytes() -> int:
         if override not in ("16", "32", "64"):
             raise ValueError(f"SCRATCH_MLP_VECTOR_BYTES: {override!r} given, 16, 32 or 64 accepted")
         return int(override)
-    features = get_host_cpu_features()
-    if features.get("avx512f"):
+    if HAS_AVX512:
         return 64
-    return 32 if features.get("avx") else 16
+    return 32 if get_host_cpu_features().get("avx") else 16
 
 
 def _registers() -> int:

@@ -93,8 +93,7 @@ def _reduced_exponential_overload(x):
 def exp(x: Any) -> Any:
     """Return e**x for a vector x; subnormal results are right too."""
     n, expm1_r = _reduced_exponential(x)
-    half = round_to_even(n * 0.5)  # in two steps, because 2**n may lie outside the normal range
-    return scale_by_power_of_two(scale_by_power_of_two(expm1_r + 1.0, half), n - half)
+    return scale_by_power_of_two(expm1_r + 1.0, n)
 
 
 @inlined

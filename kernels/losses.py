@@ -37,9 +37,12 @@ from kernels.simd import (
     advance,
     fma,
     get,
+    keep_first,
     lanes,
+    load,
     load_first,
     splat,
+    store,
     store_first,
     sum_lanes,
 )
@@ -49,17 +52,37 @@ LOSSES = {"mse": MSE, "cross_entropy": CROSS_ENTROPY}
 
 
 @inlined
-def _squared_error(function: Any, derivative: Any, z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+def _read_first(pointer: Any, i: int, n: int) -> Any:
+    return load_first(pointer, i, n, 0.0)
+
+
+@inlined
+def _write_first(pointer: Any, i: int, value: Any, n: int) -> None:
+    store_first(pointer, i, value, n)
+
+
+@inlined
+def _read_whole(pointer: Any, i: int, n: int) -> Any:
+    return load(pointer, i)
+
+
+@inlined
+def _write_whole(pointer: Any, i: int, value: Any, n: int) -> None:
+    store(pointer, i, value)
+
+
+@inlined
+def _squared_error(
+    read: Any, write: Any, function: Any, derivative: Any, z: Any, y: Any, delta: Any, n: int, scale: Any
+) -> Any:
     """Overwrite z by h = function(z), write scale (h - y) h'(z) to delta and return sum((h - y)**2)."""
-    VL = lanes(z)
     total = splat(z, 0.0)
-    for i in range(0, n, VL):
-        h = function(load_first(z, i, n - i, 0.0))
-        error = h - load_first(y, i, n - i, 0.0)
-        store_first(z, i, h, n - i)
-        store_first(delta, i, error * derivative(h) * splat(z, scale), n - i)
-        inside = load_first(z, i, n - i, 0.0) - load_first(y, i, n - i, 0.0)
-        total = fma(inside, inside, total)
+    for i in range(0, n, lanes(z)):
+        h = function(read(z, i, n - i))
+        error = keep_first(h - read(y, i, n - i), n - i)
+        total = fma(error, error, total)
+        write(z, i, h, n - i)
+        write(delta, i, error * derivative(h) * splat(z, scale), n - i)
     return sum_lanes(total)
 
 
@@ -68,25 +91,38 @@ def _identity(z: Any) -> Any:
     return z
 
 
+@inlined
+def _squared_error_of(read: Any, write: Any, activation: int, z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    if activation == SIGMOID:
+        return _squared_error(read, write, elementary.sigmoid, sigmoid_derivative, z, y, delta, n, scale)
+    if activation == TANH:
+        return _squared_error(read, write, elementary.tanh, tanh_derivative, z, y, delta, n, scale)
+    if activation == RELU:
+        return _squared_error(read, write, elementary.relu, relu_derivative, z, y, delta, n, scale)
+    return _squared_error(read, write, _identity, identity_derivative, z, y, delta, n, scale)
+
+
 @kernel
 def squared_error(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
     """Overwrite the logits z by the outputs h, write scale times dL/dz to delta, return ``sum((y - h)**2)``.
 
     All are pointers to (rows, columns) elements; L is half the returned sum.
     """
-    n = rows * columns
-    if activation == SIGMOID:
-        return _squared_error(elementary.sigmoid, sigmoid_derivative, z, y, delta, n, scale)
-    if activation == TANH:
-        return _squared_error(elementary.tanh, tanh_derivative, z, y, delta, n, scale)
-    if activation == RELU:
-        return _squared_error(elementary.relu, relu_derivative, z, y, delta, n, scale)
     if activation == SOFTMAX:
         activate(SOFTMAX, z, rows, columns)
-    total = _squared_error(_identity, identity_derivative, z, y, delta, n, scale)
+    total = _squared_error_of(_read_first, _write_first, activation, z, y, delta, rows * columns, scale)
     if activation == SOFTMAX:
         multiply_by_derivative(SOFTMAX, z, delta, rows, columns)
     return total
+
+
+@kernel
+def squared_error_in_lanes(activation: int, z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    """Do what `squared_error` does for one output of n samples, in memory up to the next whole vector.
+
+    What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
+    """
+    return _squared_error_of(_read_whole, _write_whole, activation, z, y, delta, n, scale)
 
 
 @inlined
@@ -119,7 +155,7 @@ def _sigmoid_cross_entropy(z: Any, y: Any, delta: Any, n: int, scale: Any) -> An
 
 
 @kernel
-def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
+def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
     """Do what `squared_error` does, for cross-entropy of softmax or sigmoid outputs; the returned sum is L itself."""
     if activation == SIGMOID:
         return _sigmoid_cross_entropy(z, y, delta, rows * columns, scale)
@@ -133,15 +169,26 @@ def cross_entropy(activation: int, z: Any, y: Any, delta: Any, rows: int, column
 
 
 @called
-def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> float:
+def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
     """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
     if loss == MSE:
         return 0.5 * np.float64(squared_error(activation, z, y, delta, rows, columns, scale))
     return cross_entropy(activation, z, y, delta, rows, columns, scale)
 
 
+@called
+def output_delta_in_lanes(
+    loss: int, activation: int, z: Any, y: Any, delta: Any, n: int, stride: int, scale: Any
+) -> Any:
+    """Do what `output_delta` does for one output of n samples; all have room for `stride`, a multiple of the lanes."""
+    if loss == MSE:
+        return 0.5 * np.float64(squared_error_in_lanes(activation, z, y, delta, n, scale))
+    store(delta, stride - lanes(z), splat(z, 0.0))
+    return cross_entropy(activation, z, y, delta, 1, n, scale)
+
+
 @kernel
-def absolute_error(h: Any, y: Any, n: int) -> float:
+def absolute_error(h: Any, y: Any, n: int) -> Any:
     """Return ``sum(|y - h|)`` over n elements at the pointers h and y."""
     total = splat(h, 0.0)
     for i in range(0, n, lanes(h)):

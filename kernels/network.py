@@ -9,6 +9,7 @@ same functions in NumPy: their specification.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,41 @@ from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
 from kernels.losses import absolute_error, output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.optimizers import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
-from kernels.simd import address, advance, lanes, load_first, splat, store_first
-from kernels.structs import Network, Objective
-from kernels.workspace import Workspace
+from kernels.packing import copy_block
+from kernels.simd import address, advance, get, lanes, load_first, splat, store_first
+from kernels.structs import Layers, Network, Objective
+from kernels.workspace import Memory, Workspace
 
 
 @inlined
-def layer_size(network: Network, layer: int) -> int:
+def layers_of(network: Network) -> Layers:
+    """Return a network as pointers; the caller keeps its arrays alive."""
+    sizes, activations = address(network.sizes, 0), address(network.activations, 0)
+    return Layers(sizes, activations, network.activations.size, network.loss, network.bias)
+
+
+@inlined
+def memory_of(workspace: Workspace) -> Memory:
+    """Return a workspace as pointers; the caller keeps its arrays alive."""
+    return Memory(
+        address(workspace.outputs, 0),
+        address(workspace.delta, 0),
+        address(workspace.other_delta, 0),
+        address(workspace.gradients, 0),
+        address(workspace.packed, 0),
+        address(workspace.batch_x, 0),
+        address(workspace.batch_y, 0),
+        address(workspace.lanes_x, 0),
+        address(workspace.lanes_y, 0),
+        workspace.lanes_x.size > 0,
+        workspace.batch_size,
+    )
+
+
+@inlined
+def layer_size(network: Layers, layer: int) -> int:
     """Return the number of parameters of a layer."""
-    n_in, n_out = network.sizes[layer], network.sizes[layer + 1]
+    n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
     return n_in * n_out + (n_out if network.bias else 0)
 
 
@@ -43,12 +70,16 @@ def _add_column_sums(delta: Any, rows: int, columns: int, start: int, sums: Any)
 
 
 @called
-def output_logits(network: Network, parameters: Any, x: Any, rows: int, workspace: Workspace) -> Any:
+def output_logits(network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory) -> Any:
     """Run all layers, leaving the last one's logits unactivated; return the pointer to them."""
-    packed, n_layers = address(workspace.packed, 0), network.activations.size
-    h, weight, z = x, parameters, address(workspace.outputs, 0)
+    packed, n_layers = workspace.packed, network.n_layers
+    h, weight, z = x, parameters, workspace.outputs
     for layer in range(n_layers):
-        n_in, n_out, activation = network.sizes[layer], network.sizes[layer + 1], network.activations[layer]
+        n_in, n_out, activation = (
+            get(network.sizes, layer),
+            get(network.sizes, layer + 1),
+            get(network.activations, layer),
+        )
         start, bias = BIAS if network.bias else ZERO, advance(weight, n_in * n_out)
         hidden = layer < n_layers - 1
         fused = hidden and n_out >= lanes(x)
@@ -68,27 +99,27 @@ def output_logits(network: Network, parameters: Any, x: Any, rows: int, workspac
 
 @called
 def _backward_in_rows(
-    network: Network, parameters: Any, x: Any, rows: int, workspace: Workspace, target: Any, start: int
+    network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory, target: Any, start: int
 ) -> None:
     """Turn the last layer's delta into the gradients of all layers.
 
     Gradients are written to the pointer `target`, in the layout of the parameters: in place of what is there, or, where
     `start` is PREVIOUS, added to it. The target may be the parameters themselves.
     """
-    packed, n_layers = address(workspace.packed, 0), network.activations.size
-    delta, other_delta = address(workspace.delta, 0), address(workspace.other_delta, 0)
+    packed, n_layers = workspace.packed, network.n_layers
+    delta, other_delta = workspace.delta, workspace.other_delta
     offset, h_offset = 0, 0
     for layer in range(n_layers):
         offset += layer_size(network, layer)
-        h_offset += workspace.batch_size * network.sizes[layer + 1]
-    h_offset -= workspace.batch_size * network.sizes[n_layers]
+        h_offset += workspace.batch_size * get(network.sizes, layer + 1)
+    h_offset -= workspace.batch_size * get(network.sizes, n_layers)
     for layer in range(n_layers - 1, -1, -1):
-        n_in, n_out = network.sizes[layer], network.sizes[layer + 1]
+        n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
         offset -= layer_size(network, layer)
         h_offset -= workspace.batch_size * n_in if layer > 0 else 0
-        h = address(workspace.outputs, h_offset) if layer > 0 else x
+        h = advance(workspace.outputs, h_offset) if layer > 0 else x
         if layer > 0:
-            weight, activation = advance(parameters, offset), network.activations[layer - 1]
+            weight, activation = advance(parameters, offset), get(network.activations, layer - 1)
             fused = n_in >= lanes(x)
             finish = TIMES_DERIVATIVE if fused else NOTHING
             gemm(
@@ -107,39 +138,37 @@ def _backward_in_rows(
         delta, other_delta = other_delta, delta
 
 
-@called
+@inlined
 def batch_loss_and_gradients(
-    network: Network, parameters: np.ndarray, x: Any, y: Any, rows: int, workspace: Workspace, objective: Objective
+    network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, objective: Objective
 ) -> float:
     """Write the gradients of one batch to the workspace and return its loss, penalties included."""
-    first = address(parameters, 0)
     scale = 1.0 if objective.article else 1.0 / rows
-    total = _forward_to_delta(network, first, x, y, rows, workspace, scale)
-    _backward(network, first, x, rows, workspace, address(workspace.gradients, 0), ZERO)
+    total = _forward_to_delta(network, parameters, x, y, rows, workspace, scale)
+    _backward(network, parameters, x, rows, workspace, workspace.gradients, ZERO)
     penalty = 0.0
     if objective.l2 != 0.0 or objective.l1 != 0.0:
         penalty = _add_penalties(network, parameters, rows, workspace, objective)
     return (total + penalty) / rows
 
 
-@called
+@inlined
 def batch_loss_and_update(
-    network: Network,
-    parameters: np.ndarray,
+    network: Layers,
+    parameters: Any,
     x: Any,
     y: Any,
     rows: int,
-    workspace: Workspace,
+    workspace: Memory,
     learning_rate: float,
 ) -> float:
     """Take a gradient step on one batch, without penalties, and return the loss before it.
 
     Where the loss is not finite nothing is changed.
     """
-    first = address(parameters, 0)
-    total = _forward_to_delta(network, first, x, y, rows, workspace, -learning_rate)
-    if np.isfinite(total):
-        _backward(network, first, x, rows, workspace, first, PREVIOUS)
+    total = _forward_to_delta(network, parameters, x, y, rows, workspace, -learning_rate)
+    if math.isfinite(total):
+        _backward(network, parameters, x, rows, workspace, parameters, PREVIOUS)
     return total / rows
 
 
@@ -149,44 +178,42 @@ def _lanes_stride(like: Any, rows: int) -> int:
     return (rows + VL - 1) // VL * VL
 
 
-@called
-def load_batch(x: Any, y: Any, n_in: int, n_out: int, rows: int, workspace: Workspace) -> None:
+@inlined
+def load_batch(x: Any, y: Any, n_in: int, n_out: int, rows: int, workspace: Memory) -> None:
     """Bring a batch to where the steps on it read it, if that is not where it lies."""
-    if workspace.lanes_x.size > 0:
+    if workspace.in_lanes:
         stride = _lanes_stride(x, rows)
-        samples_in_lanes.load_transposed(x, rows, n_in, address(workspace.lanes_x, 0), stride)
-        samples_in_lanes.load_transposed(y, rows, n_out, address(workspace.lanes_y, 0), stride)
+        samples_in_lanes.load_transposed(x, rows, n_in, workspace.lanes_x, stride)
+        samples_in_lanes.load_transposed(y, rows, n_out, workspace.lanes_y, stride)
 
 
 @called
-def batch_absolute_error(network: Network, y: Any, rows: int, workspace: Workspace) -> float:
+def batch_absolute_error(network: Layers, y: Any, rows: int, workspace: Memory) -> float:
     """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    outputs = address(workspace.outputs, 0)
-    if workspace.lanes_x.size > 0:
-        targets = address(workspace.lanes_y, 0)
+    outputs = workspace.outputs
+    if workspace.in_lanes:
+        targets = workspace.lanes_y
         return samples_in_lanes.absolute_error_in_lanes(network, outputs, targets, rows, _lanes_stride(y, rows))
     offset = 0
-    for layer in range(network.activations.size - 1):
-        offset += workspace.batch_size * network.sizes[layer + 1]
-    return absolute_error(advance(outputs, offset), y, rows * network.sizes[-1])
+    for layer in range(network.n_layers - 1):
+        offset += workspace.batch_size * get(network.sizes, layer + 1)
+    return absolute_error(advance(outputs, offset), y, rows * get(network.sizes, network.n_layers))
 
 
 @inlined
-def _backward(
-    network: Network, parameters: Any, x: Any, rows: int, workspace: Workspace, target: Any, start: int
-) -> None:
-    if workspace.lanes_x.size > 0:
+def _backward(network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory, target: Any, start: int) -> None:
+    if workspace.in_lanes:
         samples_in_lanes.backward(
             network,
             parameters,
-            address(workspace.lanes_x, 0),
+            workspace.lanes_x,
             _lanes_stride(x, rows),
-            address(workspace.outputs, 0),
-            address(workspace.delta, 0),
-            address(workspace.other_delta, 0),
+            workspace.outputs,
+            workspace.delta,
+            workspace.other_delta,
             target,
             start,
-            address(workspace.packed, 0),
+            workspace.packed,
         )
     else:
         _backward_in_rows(network, parameters, x, rows, workspace, target, start)
@@ -194,35 +221,35 @@ def _backward(
 
 @inlined
 def _forward_to_delta(
-    network: Network, parameters: Any, x: Any, y: Any, rows: int, workspace: Workspace, scale: float
+    network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, scale: float
 ) -> float:
     """Write scale times the last layer's delta, return the loss summed over the rows."""
-    if workspace.lanes_x.size > 0:
+    if workspace.in_lanes:
         return samples_in_lanes.forward_to_delta(
             network,
             parameters,
-            address(workspace.lanes_x, 0),
-            address(workspace.lanes_y, 0),
+            workspace.lanes_x,
+            workspace.lanes_y,
             rows,
             _lanes_stride(x, rows),
-            address(workspace.outputs, 0),
-            address(workspace.delta, 0),
+            workspace.outputs,
+            workspace.delta,
             scale,
         )
     z = output_logits(network, parameters, x, rows, workspace)
-    activation = network.activations[network.activations.size - 1]
-    return output_delta(network.loss, activation, z, y, address(workspace.delta, 0), rows, network.sizes[-1], scale)
+    activation = get(network.activations, network.n_layers - 1)
+    return output_delta(
+        network.loss, activation, z, y, workspace.delta, rows, get(network.sizes, network.n_layers), scale
+    )
 
 
 @called
-def _add_penalties(
-    network: Network, parameters: np.ndarray, rows: int, workspace: Workspace, objective: Objective
-) -> float:
+def _add_penalties(network: Layers, parameters: Any, rows: int, workspace: Memory, objective: Objective) -> float:
     """Add the penalties' gradients and return N times the penalties."""
     offset, penalty = 0, 0.0
-    for layer in range(network.activations.size):
-        n = network.sizes[layer] * network.sizes[layer + 1]
-        weight, d_weight = address(parameters, offset), address(workspace.gradients, offset)
+    for layer in range(network.n_layers):
+        n = get(network.sizes, layer) * get(network.sizes, layer + 1)
+        weight, d_weight = advance(parameters, offset), advance(workspace.gradients, offset)
         squares = sum_of_squares(weight, n)
         penalty += 0.5 * objective.l2 * squares
         if objective.article:
@@ -237,15 +264,13 @@ def _add_penalties(
 @entry_point
 def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray) -> None:
     """Write the network's outputs for x (n_samples, n_features) to out (n_samples, n_outputs), batch by batch."""
-    n_out = network.sizes[-1]
-    for start in range(0, x.shape[0], workspace.batch_size):
-        rows = min(workspace.batch_size, x.shape[0] - start)
-        rows_x = address(x, start * x.shape[1])
-        z = output_logits(network, address(parameters, 0), rows_x, rows, workspace)
-        activate(network.activations[-1], z, rows, n_out)
-        target = address(out, start * n_out)
-        for i in range(0, rows * n_out, lanes(z)):
-            store_first(target, i, load_first(z, i, rows * n_out - i, 0.0), rows * n_out - i)
+    layers, memory = layers_of(network), memory_of(workspace)
+    n_out = out.shape[1]
+    for start in range(0, x.shape[0], memory.batch_size):
+        rows = min(memory.batch_size, x.shape[0] - start)
+        z = output_logits(layers, address(parameters, 0), address(x, start * x.shape[1]), rows, memory)
+        activate(get(layers.activations, layers.n_layers - 1), z, rows, n_out)
+        copy_block(z, n_out, rows, n_out, address(out, start * n_out), n_out)
 
 
 @entry_point
@@ -258,6 +283,7 @@ def loss_and_gradients(
     objective: Objective,
 ) -> float:
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
-    rows_x, rows_y, rows = address(x, 0), address(y, 0), x.shape[0]
-    load_batch(rows_x, rows_y, x.shape[1], y.shape[1], rows, workspace)
-    return batch_loss_and_gradients(network, parameters, rows_x, rows_y, rows, workspace, objective)
+    layers, memory, rows = layers_of(network), memory_of(workspace), x.shape[0]
+    rows_x, rows_y = address(x, 0), address(y, 0)
+    load_batch(rows_x, rows_y, x.shape[1], y.shape[1], rows, memory)
+    return batch_loss_and_gradients(layers, address(parameters, 0), rows_x, rows_y, rows, memory, objective)

@@ -19,7 +19,7 @@ from typing import Any
 from kernels._jit import called, inlined, kernel
 from kernels.activations import SOFTMAX, activate, multiply_by_derivative
 from kernels.blocking import SHORT_MR, VECTOR_BYTES
-from kernels.losses import absolute_error, output_delta
+from kernels.losses import absolute_error, output_delta_in_lanes
 from kernels.micro_kernels import (
     LONG_NV,
     PREVIOUS,
@@ -30,7 +30,7 @@ from kernels.micro_kernels import (
     rows_narrow_short,
 )
 from kernels.simd import advance, fma, get, lanes, load, put, splat, store, store_lane_sums, tile
-from kernels.structs import Network
+from kernels.structs import Layers, Network
 
 # Wider layers fill the lanes with their outputs, and a product of large matrices is better off in tiles of `gemm`.
 MAX_WIDTH = 256
@@ -118,38 +118,48 @@ def _write_ones(row: Any, stride: int) -> None:
         store(row, j, splat(row, 1.0))
 
 
-@called
+@inlined
 def forward_to_delta(
-    network: Network, parameters: Any, x: Any, y: Any, rows: int, stride: int, outputs: Any, delta: Any, scale: float
+    network: Layers, parameters: Any, x: Any, y: Any, rows: int, stride: int, outputs: Any, delta: Any, scale: float
 ) -> float:
     """Run all layers, write scale times the last layer's delta, return the loss summed over the samples.
 
     x (n_features + 1, stride) has its last row free for ones; y and delta are (n_outputs, stride); outputs holds the
     layers' (n_out + 1, stride) one behind the other.
     """
-    n_layers = network.activations.size
+    n_layers = network.n_layers
     extra = 1 if network.bias else 0
     h, weight, z, total = x, parameters, outputs, 0.0
     for layer in range(n_layers):
-        n_in, n_out, activation = network.sizes[layer], network.sizes[layer + 1], network.activations[layer]
+        n_in, n_out, activation = (
+            get(network.sizes, layer),
+            get(network.sizes, layer + 1),
+            get(network.activations, layer),
+        )
         _write_ones(advance(h, n_in * stride), stride)
         k = n_in + extra
         _product(columns_long_short, columns_narrow_short, n_out, k, weight, 1, n_out, h, z, stride)
         if layer < n_layers - 1:
             activate(activation, z, n_out, stride)
             weight, h, z = advance(weight, k * n_out), z, advance(z, (n_out + 1) * stride)
-    for j in range(network.sizes[-1]):
+    for j in range(get(network.sizes, network.n_layers)):
         row = j * stride
-        store(delta, row + stride - lanes(x), splat(x, 0.0))  # padding
-        total += output_delta(
-            network.loss, network.activations[-1], advance(z, row), advance(y, row), advance(delta, row), 1, rows, scale
+        total += output_delta_in_lanes(
+            network.loss,
+            get(network.activations, network.n_layers - 1),
+            advance(z, row),
+            advance(y, row),
+            advance(delta, row),
+            rows,
+            stride,
+            scale,
         )
     return total
 
 
-@called
+@inlined
 def backward(
-    network: Network,
+    network: Layers,
     parameters: Any,
     x: Any,
     stride: int,
@@ -161,15 +171,15 @@ def backward(
     sums: Any,
 ) -> None:
     """Turn the last layer's delta into all gradients at `target`, as `network.backward` does."""
-    n_layers = network.activations.size
+    n_layers = network.n_layers
     extra = 1 if network.bias else 0
     offset, h_offset = 0, 0
     for layer in range(n_layers):
-        offset += (network.sizes[layer] + extra) * network.sizes[layer + 1]
-        h_offset += (network.sizes[layer + 1] + 1) * stride
-    h_offset -= (network.sizes[n_layers] + 1) * stride
+        offset += (get(network.sizes, layer) + extra) * get(network.sizes, layer + 1)
+        h_offset += (get(network.sizes, layer + 1) + 1) * stride
+    h_offset -= (get(network.sizes, n_layers) + 1) * stride
     for layer in range(n_layers - 1, -1, -1):
-        n_in, n_out = network.sizes[layer], network.sizes[layer + 1]
+        n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
         offset -= (n_in + extra) * n_out
         h = x
         if layer > 0:
@@ -177,17 +187,17 @@ def backward(
             h = advance(outputs, h_offset)
             weight = advance(parameters, offset)
             _product(rows_long_short, rows_narrow_short, n_in, n_out, weight, n_out, n_out, delta, other_delta, stride)
-            multiply_by_derivative(network.activations[layer - 1], h, other_delta, n_in, stride)
+            multiply_by_derivative(get(network.activations, layer - 1), h, other_delta, n_in, stride)
         _add_weight_gradient(h, n_in + extra, delta, n_out, stride, start, advance(target, offset), sums)
         delta, other_delta = other_delta, delta
 
 
 @called
-def absolute_error_in_lanes(network: Network, outputs: Any, y: Any, rows: int, stride: int) -> float:
+def absolute_error_in_lanes(network: Layers, outputs: Any, y: Any, rows: int, stride: int) -> float:
     """Return the sum of |y - h| over a batch."""
     offset, total = 0, 0.0
-    for layer in range(network.activations.size - 1):
-        offset += (network.sizes[layer + 1] + 1) * stride
-    for j in range(network.sizes[-1]):
+    for layer in range(network.n_layers - 1):
+        offset += (get(network.sizes, layer + 1) + 1) * stride
+    for j in range(get(network.sizes, network.n_layers)):
         total += absolute_error(advance(outputs, offset + j * stride), advance(y, j * stride), rows)
     return total

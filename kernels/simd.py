@@ -15,7 +15,7 @@ The pieces, all for use inside compiled functions:
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
-  `copy_sign`, `select_less`, `sum_lanes`, `max_lanes`.
+  `copy_sign`, `select_less`, `keep_first`, `sum_lanes`, `max_lanes`.
 - `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
   indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers. `square_tile`
   and `transpose_inplace` turn rows into columns, `store_lane_sums` adds up the lanes of each vector of a tile.
@@ -35,7 +35,7 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
-from kernels.blocking import VECTOR_BYTES
+from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 
 
 class VecType(types.Type):
@@ -307,6 +307,17 @@ copy_sign = _elementwise("copysign", 2)
 
 
 @intrinsic
+def keep_first(typingctx: Any, value: Any, n: Any) -> Any:
+    """Return the vector with its first `n` lanes (n >= lanes: all) and zeros in the others."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(args[0].type, [0.0] * value.length)
+        return builder.select(_first_lanes(builder, value, args[1]), args[0], zero)
+
+    return value(value, types.intp), codegen
+
+
+@intrinsic
 def select_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
     """Return, lane by lane, `then` where a < b and `otherwise` elsewhere (also where a or b is not a number)."""
 
@@ -332,20 +343,36 @@ def _maximum(a, b):
     return None
 
 
+def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any) -> Any:
+    """Multiply by 2**exponent, for whole numbers from the least to the largest normal exponent."""
+    # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
+    # what is not a number.
+    integers = _integer_vector_type(vector)
+    mantissa_bits, bias = (23, 127) if vector.dtype.bitwidth == 32 else (52, 1023)
+    shifter = ir.Constant(exponent.type, [1.5 * 2.0**mantissa_bits] * vector.length)
+    bits = builder.bitcast(builder.fadd(exponent, shifter), integers)
+    biased = builder.add(bits, ir.Constant(integers, [bias] * vector.length))
+    power = builder.shl(biased, ir.Constant(integers, [mantissa_bits] * vector.length))
+    return builder.fmul(value, builder.bitcast(power, value.type))
+
+
 @intrinsic
 def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
-    """Return ``value * 2**exponent`` for whole numbers `exponent` from the least to the largest normal exponent."""
+    """Return ``value * 2**exponent`` for whole numbers `exponent`, also where 2**exponent is not a normal number.
+
+    AVX-512 has an instruction for it; elsewhere it is done in two steps of half the exponent each.
+    """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing
-        # undefined for what is not a number.
-        integers = _integer_vector_type(value)
-        mantissa_bits, bias = (23, 127) if value.dtype.bitwidth == 32 else (52, 1023)
-        shifter = ir.Constant(args[1].type, [1.5 * 2.0**mantissa_bits] * value.length)
-        bits = builder.bitcast(builder.fadd(args[1], shifter), integers)
-        biased = builder.add(bits, ir.Constant(integers, [bias] * value.length))
-        power = builder.shl(biased, ir.Constant(integers, [mantissa_bits] * value.length))
-        return builder.fmul(args[0], builder.bitcast(power, args[0].type))
+        if HAS_AVX512 and VECTOR_BYTES == 64:
+            kind, n_bits = ("ps", 16) if value.dtype.bitwidth == 32 else ("pd", 8)
+            all_lanes, current_rounding = ir.Constant(ir.IntType(n_bits), -1), ir.Constant(ir.IntType(32), 4)
+            operands = [*args, args[0], all_lanes, current_rounding]
+            return _llvm_call(builder, f"llvm.x86.avx512.mask.scalef.{kind}.512", args[0].type, operands)
+        halved = builder.fmul(args[1], ir.Constant(args[1].type, [0.5] * value.length))
+        half = _llvm_call(builder, f"llvm.roundeven.{_suffix(value)}", halved.type, [halved])
+        once = _times_power_of_two(builder, value, args[0], half)
+        return _times_power_of_two(builder, value, once, builder.fsub(args[1], half))
 
     return value(value, value), codegen
 

@@ -6,7 +6,7 @@ if the network has biases. Gradients have the same layout.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,16 @@ class Network(NamedTuple):
 
     sizes: np.ndarray
     activations: np.ndarray
+    loss: int
+    bias: bool
+
+
+class Layers(NamedTuple):
+    """A `Network` inside compiled code, as pointers: passing an array would count its references at every call."""
+
+    sizes: Any
+    activations: Any
+    n_layers: int
     loss: int
     bias: bool
 

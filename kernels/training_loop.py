@@ -18,15 +18,17 @@ from kernels.network import (
     batch_absolute_error,
     batch_loss_and_gradients,
     batch_loss_and_update,
+    layers_of,
     load_batch,
+    memory_of,
     output_logits,
 )
 from kernels.optimizers import scale_inplace, sgd_update, sum_of_squares
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
-from kernels.simd import address, advance, get
-from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples
-from kernels.workspace import Workspace
+from kernels.simd import address, advance, get, lanes, load_first, splat, sum_lanes
+from kernels.structs import Layers, Network, Objective, Order, Progress, Recorder, Samples
+from kernels.workspace import Memory, Workspace
 
 
 @inlined
@@ -44,57 +46,62 @@ def _is_correct(h: Any, y: Any, n: int) -> bool:
 
 
 @called
-def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace) -> tuple[float, float]:
+def _evaluate(
+    network: Layers, parameters: Any, x: Any, y: Any, n_samples: int, workspace: Memory
+) -> tuple[float, float]:
     """Return the loss without penalties and the share of correct rows; NaN for no rows."""
-    n_samples, n_in, n_out = samples.x.shape[0], samples.x.shape[1], samples.y.shape[1]
-    delta, n_layers = address(workspace.delta, 0), network.activations.size
+    n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
+    activation = get(network.activations, network.n_layers - 1)
     total, correct = 0.0, 0
     for start in range(0, n_samples, workspace.batch_size):
         rows = min(workspace.batch_size, n_samples - start)
-        z = output_logits(network, address(parameters, 0), address(samples.x, start * n_in), rows, workspace)
-        y = address(samples.y, start * n_out)
-        total += output_delta(network.loss, network.activations[n_layers - 1], z, y, delta, rows, n_out, 1.0)
+        z = output_logits(network, parameters, advance(x, start * n_in), rows, workspace)
+        rows_y = advance(y, start * n_out)
+        total += output_delta(network.loss, activation, z, rows_y, workspace.delta, rows, n_out, 1.0)
         for i in range(rows):
-            if _is_correct(advance(z, i * n_out), advance(y, i * n_out), n_out):
+            if _is_correct(advance(z, i * n_out), advance(rows_y, i * n_out), n_out):
                 correct += 1
     if n_samples == 0:
         return np.nan, np.nan
     return total / n_samples, correct / n_samples
 
 
-@called
-def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[Any, Any, int]:
+@inlined
+def _next_batch(
+    x: Any, y: Any, n_samples: int, n_in: int, n_out: int, order: Order, workspace: Memory
+) -> tuple[Any, Any, int]:
     """Return pointers to the next batch and its number of rows; shuffle where an epoch starts."""
-    n_samples, start = samples.x.shape[0], order.position[0]
+    start = order.position[0]
     rows = min(workspace.batch_size, n_samples - start)
     order.position[0] = 0 if start + rows == n_samples else start + rows
-    n_in, n_out = samples.x.shape[1], samples.y.shape[1]
     if order.order.size == 0:
-        return address(samples.x, start * n_in), address(samples.y, start * n_out), rows
+        return advance(x, start * n_in), advance(y, start * n_out), rows
     if start == 0:
         shuffle(order.order, order.random)
     for i in range(rows):
         source = order.order[start + i]
-        copy_block(address(samples.x, source * n_in), 0, 1, n_in, address(workspace.batch_x, i * n_in), 0)
-        copy_block(address(samples.y, source * n_out), 0, 1, n_out, address(workspace.batch_y, i * n_out), 0)
-    return address(workspace.batch_x, 0), address(workspace.batch_y, 0), rows
+        copy_block(advance(x, source * n_in), 0, 1, n_in, advance(workspace.batch_x, i * n_in), 0)
+        copy_block(advance(y, source * n_out), 0, 1, n_out, advance(workspace.batch_y, i * n_out), 0)
+    return workspace.batch_x, workspace.batch_y, rows
 
 
 @called
-def _would_stay_finite(parameters: np.ndarray, gradients: np.ndarray, learning_rate: float) -> bool:
-    for i in range(parameters.size):
-        if not math.isfinite(parameters[i] - parameters.dtype.type(learning_rate) * gradients[i]):
+def _would_stay_finite(parameters: Any, gradients: Any, n: int, learning_rate: float) -> bool:
+    rate = splat(parameters, learning_rate)
+    for i in range(0, n, lanes(parameters)):
+        step = load_first(gradients, i, n - i, 0.0) * rate
+        if not math.isfinite(sum_lanes((load_first(parameters, i, n - i, 0.0) - step) * 0.0)):
             return False
     return True
 
 
 @called
-def _norm(gradients: np.ndarray) -> float:
-    squares = sum_of_squares(address(gradients, 0), gradients.size)
+def _norm(gradients: Any, n: int) -> float:
+    squares = sum_of_squares(gradients, n)
     if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
         squares = 0.0
-        for i in range(gradients.size):
-            squares += np.float64(gradients[i]) ** 2
+        for i in range(n):
+            squares += np.float64(get(gradients, i)) ** 2
     return math.sqrt(squares)
 
 
@@ -135,45 +142,52 @@ def train(
         Fewer periods than asked for mean that the next step's loss, or in careful training its update, is not finite:
         that step was not taken.
     """
-    records, norm = 0, np.nan
-    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
+    layers, memory, weights = layers_of(network), memory_of(workspace), address(parameters, 0)
+    x, y, n_samples = address(samples.x, 0), address(samples.y, 0), samples.x.shape[0]
     n_in, n_out = samples.x.shape[1], samples.y.shape[1]
-    one_batch = order.order.size == 0 and workspace.batch_size == samples.x.shape[0]
+    evaluated, validation = recorder.evaluated, recorder.validation
+    records, norm, n_parameters = 0, np.nan, parameters.size
+    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
+    one_batch = order.order.size == 0 and memory.batch_size == n_samples
     if one_batch:
-        load_batch(address(samples.x, 0), address(samples.y, 0), n_in, n_out, samples.x.shape[0], workspace)
+        load_batch(x, y, n_in, n_out, n_samples, memory)
     for period in range(learning_rates.size):
         rate = learning_rates[period]
         recorded = (first_period + period) % recorder.every == 0
         loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
         for step in range(steps_per_period):
-            x, y, rows = _next_batch(samples, order, workspace)
+            batch_x, batch_y, rows = _next_batch(x, y, n_samples, n_in, n_out, order, memory)
             if not one_batch:
-                load_batch(x, y, n_in, n_out, rows, workspace)
+                load_batch(batch_x, batch_y, n_in, n_out, rows, memory)
             if careful or recorded or not in_place:
-                loss = batch_loss_and_gradients(network, parameters, x, y, rows, workspace, objective)
-                norm = _norm(workspace.gradients)
+                loss = batch_loss_and_gradients(layers, weights, batch_x, batch_y, rows, memory, objective)
+                norm = _norm(memory.gradients, n_parameters)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
-                    scale_inplace(address(workspace.gradients, 0), parameters.size, objective.clip_norm / norm)
+                    scale_inplace(memory.gradients, n_parameters, objective.clip_norm / norm)
                 finite = math.isfinite(loss)
-                if not finite or (careful and not _would_stay_finite(parameters, workspace.gradients, rate)):
+                if not finite or (careful and not _would_stay_finite(weights, memory.gradients, n_parameters, rate)):
                     return Progress(records, period, step, norm)
             if recorded:
-                error_sum += batch_absolute_error(network, y, rows, workspace)
+                error_sum += batch_absolute_error(layers, batch_y, rows, memory)
             if in_place:
                 scale = rate if objective.article else rate / rows
-                loss = batch_loss_and_update(network, parameters, x, y, rows, workspace, scale)
+                loss = batch_loss_and_update(layers, weights, batch_x, batch_y, rows, memory, scale)
                 if not math.isfinite(loss):
                     return Progress(records, period, step, norm)
             else:
-                sgd_update(address(parameters, 0), address(workspace.gradients, 0), parameters.size, rate)
+                sgd_update(weights, memory.gradients, n_parameters, rate)
             loss_sum += loss * rows
             rows_sum += rows
         if recorded:
             row = recorder.table[records]
             row[0] = loss_sum / rows_sum
-            row[1] = error_sum / (rows_sum * network.sizes[-1])
+            row[1] = error_sum / (rows_sum * n_out)
             row[2] = norm
-            row[3], row[4] = _evaluate(network, parameters, recorder.evaluated, workspace)
-            row[5], row[6] = _evaluate(network, parameters, recorder.validation, workspace)
+            rows = evaluated.x.shape[0]
+            row[3], row[4] = _evaluate(layers, weights, address(evaluated.x, 0), address(evaluated.y, 0), rows, memory)
+            rows = validation.x.shape[0]
+            row[5], row[6] = _evaluate(
+                layers, weights, address(validation.x, 0), address(validation.y, 0), rows, memory
+            )
             records += 1
     return Progress(records, learning_rates.size, 0, norm)

@@ -6,7 +6,7 @@ deltas, one gradient per parameter, the packed blocks of `gemm.packed_size`, and
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,22 @@ class Workspace(NamedTuple):
     batch_y: np.ndarray
     lanes_x: np.ndarray
     lanes_y: np.ndarray
+    batch_size: int
+
+
+class Memory(NamedTuple):
+    """A `Workspace` inside compiled code, as pointers; see `structs.Layers`."""
+
+    outputs: Any
+    delta: Any
+    other_delta: Any
+    gradients: Any
+    packed: Any
+    batch_x: Any
+    batch_y: Any
+    lanes_x: Any
+    lanes_y: Any
+    in_lanes: bool
     batch_size: int
 
 
