@@ -14,7 +14,9 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m pytest bench -q
+	mkdir -p results
+	$(BIN)/python -m pytest bench -q --benchmark-disable-gc --benchmark-warmup=off --benchmark-min-rounds=9 \
+	    --benchmark-max-time=1 --benchmark-quiet --benchmark-json=results/benchmarks.json
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from typing import no_type_check
 
 import numpy as np
 
-from kernels._jit import called
+from kernels._jit import entry_point
 from kernels.blocking import MR, NV, VECTOR_BYTES
 from kernels.simd import address, broadcast, fma, splat, sum_lanes, tile
 
@@ -28,7 +28,7 @@ ROUNDS = 15
 FmaLoop = Callable[[np.ndarray, int], float]
 
 
-@called
+@entry_point
 @no_type_check  # the body is numba's: intrinsics take other arguments than their definitions
 def fma_loop(numbers: np.ndarray, steps: int) -> float:
     """Take `steps` steps in each chain and return the sum of all lanes."""

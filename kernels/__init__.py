@@ -23,6 +23,7 @@ Nothing here prints, reads a file, or decides what a user wants; `trainer` does.
 
 from __future__ import annotations
 
+from kernels._jit import nothing_is_compiled
 from kernels.backends import BACKENDS, Backend
 
-__all__ = ["BACKENDS", "Backend"]
+__all__ = ["BACKENDS", "Backend", "nothing_is_compiled"]

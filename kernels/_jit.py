@@ -119,6 +119,12 @@ def cache_folder() -> Path | None:
     return None
 
 
+def nothing_is_compiled() -> bool:
+    """Tell whether the cache holds no code yet, so that the first call of a kernel will take a while."""
+    folder = cache_folder()
+    return folder is None or next(folder.glob("*.nbi"), None) is None
+
+
 def _user() -> str:
     return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
 
@@ -137,18 +143,19 @@ def _digest() -> str:
 class _Locator(caching._CacheLocator):
     """Tell numba's cache where the files of one function go."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], source: str) -> None:
+        self._function, self._source = function, source
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
-        return cls(py_func)
+        return cls(py_func, py_file)
 
     def get_cache_path(self) -> str:
         return str(cache_folder())
 
     def get_source_stamp(self) -> str:
-        return _digest()
+        own = hashlib.sha256(Path(self._source).read_bytes()).hexdigest()  # of an entry point outside this package
+        return _digest() + own
 
     def get_disambiguator(self) -> str:
         return str(self._function.__module__)

@@ -13,6 +13,9 @@ import numpy as np
 
 from trainer.errors import InputError
 
+MAX_COUNT = 2**63 - 1  # kernels count in int64
+MAX_LEGACY_SEED = 2**32 - 1  # NumPy's legacy generator takes no larger one
+
 
 def check_choice(name: str, value: object, accepted: Collection[str]) -> str:
     """Return `value` if it is one of the accepted names."""
@@ -23,13 +26,17 @@ def check_choice(name: str, value: object, accepted: Collection[str]) -> str:
     return value
 
 
-def check_count(name: str, value: object, *, least: int = 1) -> int:
-    """Return `value` as an int if it is a whole number of at least `least`."""
+def check_count(name: str, value: object, *, least: int = 1, most: int = MAX_COUNT) -> int:
+    """Return `value` as an int if it is a whole number from `least` to `most`."""
+    accepted = f"an integer of at least {least} accepted"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}: {value!r} given, an integer of at least {least} accepted")
+        raise TypeError(f"{name}: {value!r} given, {accepted}")
+    value = int(value)
     if value < least:
-        raise InputError(f"{name}: {value} given, an integer of at least {least} accepted")
-    return int(value)
+        raise InputError(f"{name}: {value} given, {accepted}")
+    if value > most:
+        raise InputError(f"{name}: {value} given, an integer of at most {most} accepted")
+    return value
 
 
 def check_real(name: str, value: object, *, positive: bool) -> float:
@@ -59,7 +66,8 @@ def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.
         array = np.asarray(value)
         if array.dtype == object or array.dtype.kind not in "buif":
             raise TypeError
-        rows = np.require(array, dtype=dtype, requirements=["C", "A", "W"])
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            rows = np.require(array, dtype=dtype, requirements=["C", "A", "W"])
     except (TypeError, ValueError):
         raise TypeError(f"{name}: {type(value).__name__} given, {accepted} accepted") from None
     if rows.ndim != 2 or rows.shape[1] != n_columns or rows.shape[0] == 0:

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from trainer.checks import check_real
+from trainer.checks import MAX_LEGACY_SEED, check_count, check_real
 from trainer.datasets import xor
 from trainer.errors import InputError
 from trainer.explain import Steps, explain_step
 from trainer.model import MLP
-from trainer.settings import check_article_seed, parse_hidden
+from trainer.settings import parse_hidden
 
 
 def run_explanation(
@@ -36,7 +36,7 @@ def run_explanation(
     x = xor()[0][0].tolist() if sample is None else _numbers("sample", sample)
     y = _numbers("target", target)
     rate = check_real("learning-rate", learning_rate, positive=True)
-    check_article_seed(seed)
+    check_count("seed", seed, least=0, most=MAX_LEGACY_SEED)
     model = MLP(
         [len(x), *parse_hidden(hidden), len(y)],
         activation=activation,

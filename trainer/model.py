@@ -13,7 +13,7 @@ from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective, Samples
 from kernels.workspace import allocate_workspace
-from trainer.checks import check_choice, check_count, check_real, check_rows, check_sizes
+from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_rows, check_sizes
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
@@ -80,7 +80,8 @@ class MLP:
         self.backend = check_choice("backend", backend, tuple(BACKENDS))
         self.init = check_choice("init", init, INITIALIZATIONS)
         if random_state is not None:
-            check_count("random_state", random_state, least=0)
+            most = MAX_LEGACY_SEED if self.init == "article" else MAX_COUNT
+            check_count("random_state", random_state, least=0, most=most)
         if self.loss_name == "cross_entropy" and self.output_activation not in ("sigmoid", "softmax"):
             raise InputError(
                 f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}"
@@ -284,10 +285,10 @@ class MLP:
         return history
 
 
-def _dtype_name(dtype: npt.DTypeLike) -> str:
+def _dtype_name(dtype: npt.DTypeLike | None) -> str | None:
     """Return the name of a dtype given by name, type or dtype object."""
     try:
-        return np.dtype(dtype).name
+        return None if dtype is None else np.dtype(dtype).name
     except TypeError:
         return str(dtype)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.checks import check_choice, check_count, check_real
+from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real
 from trainer.errors import InputError
 from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.schedules import SCHEDULES
@@ -17,8 +17,6 @@ LOSS_NAMES = ("mse", "cross_entropy")
 TASKS = ("classify", "regress")
 MAX_DEFAULT_RECORDS = 250  # each is measured on all rows; with 1000 the history alone costs 4 % of the default training
 MAX_UNITS = 1_000_000
-MAX_COUNT = 2**63 - 1  # kernels count in int64
-MAX_ARTICLE_SEED = 2**32 - 1  # NumPy's legacy generator takes no larger seed
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
     if "batch_size" in chosen and preset is None:
         chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
     merged = defaults | chosen
-    _check_count("epochs", merged["epochs"])
+    check_count("epochs", merged["epochs"])
     merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
     settings = Settings(article=preset == "article", **merged)
     _check(settings, task)
@@ -129,12 +127,10 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("loss", settings.loss, LOSS_NAMES)
     check_choice("schedule", settings.schedule, tuple(SCHEDULES))
     check_choice("dtype", settings.dtype, DTYPES)
-    _check_count("log-every", settings.log_every)
-    check_count("seed", settings.seed, least=0)
-    if settings.article:
-        check_article_seed(settings.seed)
+    check_count("log-every", settings.log_every)
+    check_count("seed", settings.seed, least=0, most=MAX_LEGACY_SEED if settings.article else MAX_COUNT)
     if settings.batch_size is not None:
-        _check_count("batch-size", settings.batch_size)
+        check_count("batch-size", settings.batch_size)
     check_real("learning-rate", settings.learning_rate, positive=True)
     check_real("l1", settings.l1, positive=False)
     check_real("l2", settings.l2, positive=False)
@@ -142,17 +138,6 @@ def _check(settings: Settings, task: str) -> None:
         check_real("clip-norm", settings.clip_norm, positive=True)
     if task == "regress" and settings.loss != "mse":
         raise InputError(f"loss: {settings.loss} given for a regression, mse accepted")
-
-
-def _check_count(name: str, value: int) -> None:
-    if check_count(name, value) > MAX_COUNT:
-        raise InputError(f"{name}: {value} given, an integer of at most {MAX_COUNT} accepted")
-
-
-def check_article_seed(seed: int) -> None:
-    """Raise InputError where the generator of the article's weights does not take this seed."""
-    if not 0 <= seed <= MAX_ARTICLE_SEED:
-        raise InputError(f"seed: {seed} given, an integer from 0 to {MAX_ARTICLE_SEED} accepted")
 
 
 def parse_hidden(text: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from kernels import nothing_is_compiled
 from trainer.checks import check_choice
 from trainer.console import training_display
 from trainer.diagnosis import divergence_message, training_warnings
@@ -83,6 +84,8 @@ def run_training(
     predictor = build_predictor(prepared, settings)
     if not quiet:
         console.print(_announcement(data, table, prepared, predictor, settings))
+        if settings.backend == "numba" and nothing_is_compiled():
+            console.print("compiling the kernels; this machine does it once, in about 20 seconds")
     outcome = _train(predictor.model, prepared, settings, given, outputs, quiet, console)
     return _finish(data, predictor, prepared, settings, outcome, outputs, quiet, console, messages)
 

@@ -1,0 +1,103 @@
+"""A program that calls every kernel on arrays which end, or begin, where memory may not be touched.
+
+Run by test_memory_bounds in a process of its own: an access outside an operand, be it a masked one, kills it. Needs
+mmap and mprotect.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from kernels import blocking
+from kernels.activations import ACTIVATIONS
+from kernels.backends import BACKENDS
+from kernels.losses import LOSSES
+from kernels.structs import Network, Objective
+from kernels.workspace import Workspace, allocate_workspace
+
+Guarded = Callable[[Any], np.ndarray]
+_mappings: list[mmap.mmap] = []  # kept, because arrays do not own the memory
+
+
+def _guarded(values: Any, at_end: bool) -> np.ndarray:
+    values, page = np.ascontiguousarray(values), mmap.PAGESIZE
+    pages = -(-max(values.nbytes, 1) // page)
+    mapping = mmap.mmap(-1, (pages + 2) * page)
+    _mappings.append(mapping)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+    for forbidden in (start, start + (pages + 1) * page):
+        if ctypes.CDLL(None, use_errno=True).mprotect(ctypes.c_void_p(forbidden), ctypes.c_size_t(page), 0):
+            raise OSError(ctypes.get_errno(), "mprotect")
+    offset = page + (pages * page - values.nbytes if at_end else 0)
+    array = np.frombuffer(mapping, values.dtype, values.size, offset).reshape(values.shape)
+    array[...] = values
+    return array
+
+
+def before_forbidden_memory(values: Any) -> np.ndarray:
+    """Return a copy whose last element is the last that may be touched."""
+    return _guarded(values, at_end=True)
+
+
+def after_forbidden_memory(values: Any) -> np.ndarray:
+    """Return a copy whose first element is the first that may be touched."""
+    return _guarded(values, at_end=False)
+
+
+def call_products(guarded: Guarded, dtype: Any) -> None:
+    """Call the products for extents around tile edges."""
+    numba = BACKENDS["numba"]
+    width = blocking.NV * blocking.VECTOR_BYTES // np.dtype(dtype).itemsize
+    for m, n, k in ((1, 1, 1), (3, 2, 50), (blocking.MR + 1, width + 3, 7), (blocking.MR, width, 33), (50, 10, 2)):
+        a, b, bias = np.ones((m, k), dtype), np.ones((k, n), dtype), np.ones(n, dtype)
+        out = guarded(np.zeros((m, n), dtype))
+        numba.matmul(guarded(a), guarded(b), out)
+        numba.matmul_tn(guarded(a.T), guarded(b), out)
+        numba.matmul_nt(guarded(a), guarded(b.T), out)
+        numba.affine(guarded(a), guarded(b), guarded(bias), out)
+        if not (out == k + 1).all():
+            raise AssertionError("the affine map is wrong")
+
+
+def call_activations(guarded: Guarded, dtype: Any) -> None:
+    """Call activations and their derivatives on rows shorter and longer than a vector."""
+    numba = BACKENDS["numba"]
+    for code in ACTIVATIONS.values():
+        for shape in ((1, 1), (3, 7), (2, 33)):
+            h, delta = guarded(np.ones(shape, dtype)), guarded(np.ones(shape, dtype))
+            numba.activate_inplace(code, h)
+            numba.multiply_by_derivative_inplace(code, h, delta)
+
+
+def call_network(guarded: Guarded, dtype: Any) -> None:
+    """Run a network forward and backward, every buffer guarded."""
+    numba, sizes, rows = BACKENDS["numba"], [3, 19, 5, 2], 11
+    n_parameters = sum(n_in * n_out + n_out for n_in, n_out in pairwise(sizes))
+    for loss, output in (("mse", "sigmoid"), ("cross_entropy", "softmax"), ("cross_entropy", "sigmoid")):
+        codes = [ACTIVATIONS[name] for name in ("tanh", "relu", output)]
+        network = Network(np.array(sizes, np.int64), np.array(codes, np.int64), LOSSES[loss], True)
+        buffers = allocate_workspace(network, n_parameters, rows, np.dtype(dtype))
+        fields: dict[str, Any] = {
+            name: guarded(0 * buffer) if isinstance(buffer, np.ndarray) else buffer
+            for name, buffer in buffers._asdict().items()
+        }
+        workspace = Workspace(**fields)
+        parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))
+        y, out = guarded(np.ones((rows, 2), dtype)), guarded(np.ones((rows, 2), dtype))
+        numba.forward(network, parameters, x, workspace, out)
+        numba.loss_and_gradients(network, parameters, x, y, workspace, Objective(0.1, 0.1, 0.0, False))
+
+
+if __name__ == "__main__":
+    for _guard in (before_forbidden_memory, after_forbidden_memory):
+        for _dtype in (np.float32, np.float64):
+            call_products(_guard, _dtype)
+            call_activations(_guard, _dtype)
+            call_network(_guard, _dtype)
+    print("nothing touched")

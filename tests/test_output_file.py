@@ -1,0 +1,41 @@
+"""A file appears whole, or nothing changes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trainer.errors import InputError
+from trainer.output_file import require_writable, write_whole
+
+
+def test_a_written_file_holds_its_content_and_nothing_else_remains(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.bin", b"first")
+    write_whole(tmp_path / "a.bin", b"second")
+    assert (tmp_path / "a.bin").read_bytes() == b"second"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_failed_write_keeps_the_file_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"before")
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_whole(path, b"after")
+    assert os.listdir(tmp_path) == ["picture.png"]
+    assert path.read_bytes() == b"before"
+
+
+def test_a_folder_without_permission_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The superuser may write everywhere, so the answer of the system is replaced.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="no permission"):
+        require_writable(tmp_path / "a.bin")

@@ -1,0 +1,134 @@
+"""Options given are completed by defaults that suit the data, and contradictions are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED
+from trainer.errors import InputError
+from trainer.settings import MAX_UNITS, Settings, parse_hidden, resolve
+
+
+def settings(preset: str | None = None, data: str = "xor", task: str = "classify", **given: Any) -> Settings:
+    return resolve(given, preset=preset, data=data, task=task)
+
+
+def test_the_article_preset_is_the_articles_program() -> None:
+    chosen = settings("article")
+    assert (chosen.hidden, chosen.activation, chosen.loss) == ((10,), "sigmoid", "mse")
+    assert (chosen.epochs, chosen.batch_size, chosen.shuffle) == (1_000_000, 50, False)
+    assert (chosen.learning_rate, chosen.l2, chosen.l1, chosen.clip_norm) == (1e-3, 1e-6, 0.0, None)
+    assert (chosen.bias, chosen.dtype, chosen.seed, chosen.schedule) == (False, "float64", 2017, "constant")
+    assert chosen.article
+    assert chosen.backend == "numba"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden", (50,)),
+        ("learning_rate", 0.003),
+        ("l2", 1e-4),
+        ("epochs", 7),
+        ("batch_size", 300),
+        ("dtype", "float32"),
+        ("seed", 3),
+        ("bias", True),
+        ("backend", "numpy"),
+        ("activation", "tanh"),
+        ("clip_norm", 2.0),
+        ("schedule", "cosine"),
+    ],
+)
+def test_everything_about_the_article_preset_can_be_overridden(name: str, value: object) -> None:
+    chosen = settings("article", **{name: value})
+    assert getattr(chosen, name) == value
+    assert chosen.article
+    assert not chosen.shuffle
+
+
+def test_defaults_depend_on_data_and_task() -> None:
+    plain, classes, numbers = settings(), settings(data="t.csv"), settings(data="t.csv", task="regress")
+    assert not plain.article
+    assert (plain.batch_size, plain.shuffle, plain.loss, plain.bias) == (None, False, "mse", True)
+    assert (classes.loss, classes.shuffle) == ("cross_entropy", True)
+    assert (numbers.loss, numbers.shuffle) == ("mse", True)
+    assert {chosen.dtype for chosen in (plain, classes, numbers)} == {"float32"}
+
+
+def test_none_means_not_given() -> None:
+    assert settings(epochs=None, hidden=None, l1=None) == settings()
+    assert settings(l2=0.0, data="t.csv").l2 == 0.0
+
+
+def test_batches_are_shuffled_unless_told_otherwise() -> None:
+    assert settings(batch_size=10).shuffle
+    assert not settings(batch_size=10, shuffle=False).shuffle
+    assert not settings("article", batch_size=10).shuffle
+
+
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (249, 1), (250, 1), (20_000, 80), (1_000_000, 4000)])
+def test_about_250_records_are_made(epochs: int, every: int) -> None:
+    assert settings(epochs=epochs).log_every == every
+    assert settings(epochs=epochs, log_every=7).log_every == 7
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 0},
+        {"epochs": MAX_COUNT + 1},
+        {"log_every": 0},
+        {"log_every": MAX_COUNT + 1},
+        {"batch_size": 0},
+        {"batch_size": MAX_COUNT + 1},
+        {"seed": -1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"clip_norm": 0.0},
+        {"l1": -1.0},
+        {"l2": float("inf")},
+        {"backend": "cuda"},
+        {"activation": "softmax"},
+        {"loss": "mae"},
+        {"schedule": "linear"},
+        {"dtype": "float16"},
+    ],
+    ids=str,
+)
+def test_values_out_of_range_are_named(given: dict[str, Any]) -> None:
+    ((name, value),) = given.items()
+    with pytest.raises(InputError, match=f"^{name.replace('_', '-')}: ") as caught:
+        settings(**given)
+    assert (repr(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)) in str(
+        caught.value
+    )
+
+
+def test_contradictions_are_refused() -> None:
+    for given in ({"shuffle": True}, {"validation": 0.2}, {"l1": 0.1}, {"seed": MAX_LEGACY_SEED + 1}):
+        with pytest.raises(InputError, match=f"^{next(iter(given))}: "):
+            settings("article", **given)
+    with pytest.raises(InputError, match=r"^preset: .*t\.csv"):
+        settings("article", data="t.csv")
+    with pytest.raises(InputError, match=r"^preset: 'book'"):
+        settings("book")
+    with pytest.raises(InputError, match=r"^loss: cross_entropy"):
+        settings(data="t.csv", task="regress", loss="cross_entropy")
+    assert settings(seed=MAX_LEGACY_SEED + 1).seed == MAX_LEGACY_SEED + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"), [("50", (50,)), ("32,16", (32, 16)), (" 4 , 3,2 ", (4, 3, 2)), (str(MAX_UNITS), (MAX_UNITS,))]
+)
+def test_hidden_sizes_are_read(text: str, sizes: tuple[int, ...]) -> None:
+    assert parse_hidden(text) == sizes
+
+
+@pytest.mark.parametrize("text", ["", ",", "5,", "0", "-1", "4,0", "a", "1.5", "4;3", str(MAX_UNITS + 1), "9" * 40])
+def test_hidden_sizes_that_cannot_be_are_quoted(text: str) -> None:
+    with pytest.raises(InputError, match=r"^hidden: ") as caught:
+        parse_hidden(text)
+    assert repr(text) in str(caught.value)
