@@ -2,7 +2,7 @@
 
 ``C = A B`` with C in rows; A and B in rows or transposed. Loops around the micro-kernel, outermost first:
 
-4. the summed dimension in steps of KC, so that a panel of B and a block of A fit the caches,
+4. the summed dimension in equal steps of at most KC, so that a panel of B and a block of A fit the caches,
 3. rows of C in steps of MC: the block of A stays in L2,
 2. columns of C in steps of NR: makes a panel of B, used by the whole block,
 1. rows of the block in steps of MR: one micro-tile, held in registers.
@@ -144,8 +144,10 @@ def gemm(
     out_of_line()
     VL = lanes(a)
     NR = NV * VL
-    for pc in range(0, k, KC):  # loop 4
-        kc = min(KC, k - pc)
+    n_passes = (k + KC - 1) // KC
+    depth = (k + n_passes - 1) // n_passes  # passes of equal depth
+    for pc in range(0, k, depth):  # loop 4
+        kc = min(depth, k - pc)
         first = start if pc == 0 else PREVIOUS
         last = finish if pc + kc == k else NOTHING
         for ic in range(0, m, MC):  # loop 3

@@ -13,7 +13,7 @@ from typing import Any
 
 from kernels._jit import codes, inlined, kernel, out_of_line
 from kernels.blocking import MR, NV, SHORT_MR
-from kernels.simd import broadcast, fma, lanes, load, load_first, store, store_first, tile
+from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, store, store_first, tile
 
 # What a tile starts from: nothing, a row, or what C holds.
 ZERO, BIAS, PREVIOUS = codes(3)
@@ -58,10 +58,9 @@ def _make(mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callabl
                 for i in range(mr):
                     acc[i, j] = row
         elif start == PREVIOUS:
-            for i in range(mr):
-                if not short or i < rows:
-                    for j in range(nv):
-                        acc[i, j] = load_first(c, i * c_stride + j * VL, columns - j * VL, 0.0)
+            for i in range(mr):  # needed when the products are done
+                for j in range(nv):
+                    prefetch(c, i * c_stride + j * VL)
         for p in range(kc):
             for j in range(nv):
                 b_row[0, j] = load(b, p * b_stride + j * VL)
@@ -72,6 +71,8 @@ def _make(mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callabl
         for i in range(mr):
             if not short or i < rows:
                 for j in range(nv):
+                    if start == PREVIOUS:
+                        acc[i, j] = acc[i, j] + load_first(c, i * c_stride + j * VL, columns - j * VL, 0.0)
                     if columns == nv * VL:
                         store(c, i * c_stride + j * VL, acc[i, j])
                     else:

@@ -20,6 +20,7 @@ from kernels.simd import (
     lanes,
     load,
     load_first,
+    prefetch,
     put,
     square_tile,
     store,
@@ -47,6 +48,7 @@ def _copy_rows(b: Any, row_stride: int, kc: int, columns: int, width: int, panel
     for p in range(kc):
         for j in range(0, width, VL):
             source, target = p * row_stride + j, p * width + j
+            prefetch(b, source + width)  # the next panel
             if j + VL <= columns:
                 store(panel_out, target, load(b, source))
             else:

@@ -14,7 +14,7 @@ The pieces, all for use inside compiled functions:
   its array alive: the caller of the outermost compiled function does.
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
-  `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
+  `broadcast`, `splat`, `prefetch`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
   `copy_sign`, `select_less`, `keep_first`, `sum_lanes`, `max_lanes`.
 - `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
   indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers. `square_tile`
@@ -218,6 +218,19 @@ def store_first(typingctx: Any, pointer: Any, index: Any, value: Any, n: Any) ->
         return context.get_dummy_value()
 
     return types.void(pointer, types.intp, value, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, pointer: Any, index: Any) -> Any:
+    """Ask for the cache line of ``pointer[index]``, which need not exist, to be read and perhaps written soon."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
+        read, most_local, data = (ir.Constant(ir.IntType(32), value) for value in (0, 3, 1))
+        _llvm_call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, read, most_local, data])
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.intp), codegen
 
 
 @intrinsic
