@@ -18,7 +18,8 @@ import numpy as np
 
 from kernels._jit import entry_point
 from kernels.blocking import MR, NV, VECTOR_BYTES
-from kernels.simd import address, broadcast, fma, splat, sum_lanes, tile
+from kernels.simd import address, broadcast, fma, splat, sum_lanes
+from kernels.tiles import tile
 
 CHAINS = MR * NV
 STEPS = 1 << 21  # 4 to 20 ms

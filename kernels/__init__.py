@@ -1,7 +1,7 @@
 """Loops over arrays, compiled by numba to vector code: everything that training a multilayer perceptron computes.
 
 =================== ==============================================================================================
-`simd`              one SIMD register, and a block of registers, as numba types
+`simd`, `tiles`     one SIMD register, and a block of registers, as numba types
 `blocking`          vector length and tile sizes of this processor
 `elementary`        exp, sigmoid, tanh, relu of a vector
 `micro_kernels`     one register tile of a matrix product

@@ -10,9 +10,9 @@ SHORT_MR
     Rows of the tile for what is left of the rows: 4 x 2 accumulators still hide the latency of two fused
     multiply-adds per cycle.
 KC
-    Largest depth of a panel of B, KC x NR elements (100 KiB). It is read once per tile of rows and may come from L2: two
-    vectors per MR cycles. Fewer, deeper passes spare reading and writing C: with 784 of them in one pass instead of two a
-    training step of 784-H-10 is 4 to 8 % faster.
+    Largest depth of a panel of B, KC x NR elements (100 KiB). It is read once per tile of rows and may come from L2:
+    two vectors per MR cycles. Fewer, deeper passes spare reading and writing C: a training step of 784-H-10 is 4 to 8 %
+    faster with one pass than with two.
 MC
     Rows of A between two uses of the same panel; MC x KC elements (800 KiB) share L2 with the panel. 8 MR instead of
     18 MR makes square products 8 % slower.

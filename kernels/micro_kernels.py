@@ -13,7 +13,8 @@ from typing import Any
 
 from kernels._jit import codes, inlined, kernel, out_of_line
 from kernels.blocking import MR, NV, SHORT_MR
-from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, store, store_first, tile
+from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, store, store_first
+from kernels.tiles import tile
 
 # What a tile starts from: nothing, a row, or what C holds.
 ZERO, BIAS, PREVIOUS = codes(3)

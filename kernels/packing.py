@@ -14,19 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from kernels._jit import inlined, kernel
-from kernels.simd import (
-    advance,
-    get,
-    lanes,
-    load,
-    load_first,
-    prefetch,
-    put,
-    square_tile,
-    store,
-    store_first,
-    transpose_inplace,
-)
+from kernels.simd import advance, get, lanes, load, load_first, prefetch, put, store, store_first
+from kernels.tiles import square_tile, transpose_inplace
 
 
 @kernel

@@ -29,8 +29,9 @@ from kernels.micro_kernels import (
     rows_long_short,
     rows_narrow_short,
 )
-from kernels.simd import advance, fma, get, lanes, load, put, splat, store, store_lane_sums, tile
+from kernels.simd import advance, fma, get, lanes, load, put, splat, store
 from kernels.structs import Layers, Network
+from kernels.tiles import store_lane_sums, tile
 
 # Wider layers fill the lanes with their outputs, and a product of large matrices is better off in tiles of `gemm`.
 MAX_WIDTH = 256

@@ -1,4 +1,4 @@
-"""One SIMD register as a numba type, and a block of registers as another.
+"""One SIMD register as a numba type.
 
 numba has no vector type. Here `Vec` is a numba type whose machine representation is an LLVM vector, so that a kernel
 written with `load`, `fma` and `store` compiles to exactly those instructions, and reads as plain Python::
@@ -10,18 +10,16 @@ written with `load`, `fma` and `store` compiles to exactly those instructions, a
 The pieces, all for use inside compiled functions:
 
 - pointers: `address(array, offset)` gives a pointer to an element, `advance(pointer, n)` moves it, `get` and `put` read
-  and write one element. A pointer does not keep
+  and write one element, `prefetch` asks for its cache line. A pointer does not keep
   its array alive: the caller of the outermost compiled function does.
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
-  `broadcast`, `splat`, `prefetch`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
+  `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
   `copy_sign`, `select_less`, `keep_first`, `sum_lanes`, `max_lanes`.
-- `tile(pointer, rows, columns)`: a block of rows x columns zeroed vectors, read and written as ``t[i, j]``. Where both
-  indices come from loops with constant bounds, LLVM unrolls the loops and keeps the block in registers. `square_tile`
-  and `transpose_inplace` turn rows into columns, `store_lane_sums` adds up the lanes of each vector of a tile.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
-What a kernel computes with the vectors is left to the other modules.
+Blocks of registers are in `tiles`; what a kernel
+computes with them is left to the other modules.
 """
 
 from __future__ import annotations
@@ -47,19 +45,12 @@ class VecType(types.Type):
         super().__init__(name=f"Vec({dtype}x{self.length})")
 
 
-class TileType(types.Type):
-    """A stack block of ``rows x columns`` vectors."""
-
-    def __init__(self, vector: VecType, rows: int, columns: int) -> None:
-        self.vector, self.rows, self.columns = vector, rows, columns
-        super().__init__(name=f"Tile({vector}, {rows}, {columns})")
-
-
 def _element_type(dtype: types.Float) -> ir.Type:
     return ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
 
 
-def _vector_type(vector: VecType) -> ir.VectorType:
+def vector_type(vector: VecType) -> ir.VectorType:
+    """Return the LLVM type of a vector."""
     return ir.VectorType(_element_type(vector.dtype), vector.length)
 
 
@@ -70,14 +61,7 @@ def _integer_vector_type(vector: VecType) -> ir.VectorType:
 @register_model(VecType)
 class _VecModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: VecType) -> None:
-        super().__init__(dmm, fe_type, _vector_type(fe_type))
-
-
-@register_model(TileType)
-class _TileModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: TileType) -> None:
-        block = ir.ArrayType(_vector_type(fe_type.vector), fe_type.rows * fe_type.columns)
-        super().__init__(dmm, fe_type, block.as_pointer())
+        super().__init__(dmm, fe_type, vector_type(fe_type))
 
 
 # ---------------------------------------------------------------------------------------------------------- pointers
@@ -140,8 +124,9 @@ def lanes(typingctx: Any, pointer: Any) -> Any:
 # --------------------------------------------------------------------------------------------------- loads and stores
 
 
-def _vector_address(builder: Any, vector: VecType, pointer: Any, index: Any) -> Any:
-    return builder.bitcast(builder.gep(pointer, [index]), _vector_type(vector).as_pointer())
+def vector_address(builder: Any, vector: VecType, pointer: Any, index: Any) -> Any:
+    """Return ``pointer[index]`` as an address of a vector, in LLVM."""
+    return builder.bitcast(builder.gep(pointer, [index]), vector_type(vector).as_pointer())
 
 
 def _first_lanes(builder: Any, vector: VecType, n: Any) -> Any:
@@ -173,7 +158,7 @@ def load(typingctx: Any, pointer: Any, index: Any) -> Any:
     vector = VecType(pointer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_vector_address(builder, vector, *args), align=vector.dtype.bitwidth // 8)
+        return builder.load(vector_address(builder, vector, *args), align=vector.dtype.bitwidth // 8)
 
     return vector(pointer, types.intp), codegen
 
@@ -183,7 +168,7 @@ def store(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
     """Store a vector to ``pointer[index ...]``."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target = _vector_address(builder, value, args[0], args[1])
+        target = vector_address(builder, value, args[0], args[1])
         builder.store(args[2], target, align=value.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -196,7 +181,7 @@ def load_first(typingctx: Any, pointer: Any, index: Any, n: Any, fill: Any) -> A
     vector = VecType(pointer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = _vector_address(builder, vector, args[0], args[1])
+        source = vector_address(builder, vector, args[0], args[1])
         alignment = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
         mask = _first_lanes(builder, vector, args[2])
         others = _splat(builder, vector.length, args[3])
@@ -211,7 +196,7 @@ def store_first(typingctx: Any, pointer: Any, index: Any, value: Any, n: Any) ->
     """Store the first `n` lanes (n <= 0: none, n >= lanes: all); memory behind them is never touched."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target = _vector_address(builder, value, args[0], args[1])
+        target = vector_address(builder, value, args[0], args[1])
         alignment = ir.Constant(ir.IntType(32), value.dtype.bitwidth // 8)
         mask = _first_lanes(builder, value, args[3])
         _llvm_call(builder, f"llvm.masked.store.{_suffix(value)}.p0", ir.VoidType(), [args[2], target, alignment, mask])
@@ -421,126 +406,3 @@ def max_lanes(typingctx: Any, value: Any) -> Any:
         return _halve(builder, args[0], lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
 
     return value.dtype(value), codegen
-
-
-# -------------------------------------------------------------------------------------------------------------- tiles
-
-
-@intrinsic(prefer_literal=True)
-def tile(typingctx: Any, pointer: Any, rows: Any, columns: Any) -> Any:
-    """Return a block of ``rows x columns`` zeroed vectors of the pointer's element type; both counts are constants."""
-    if not (isinstance(rows, types.IntegerLiteral) and isinstance(columns, types.IntegerLiteral)):
-        return None
-    block = TileType(VecType(pointer.dtype), rows.literal_value, columns.literal_value)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return cgutils.alloca_once_value(builder, ir.Constant(context.get_value_type(block).pointee, None))
-
-    return block(pointer, rows, columns), codegen
-
-
-@intrinsic
-def square_tile(typingctx: Any, pointer: Any) -> Any:
-    """Return a tile of as many vectors, one below the other, as a vector of the pointer's element type has lanes."""
-    vector = VecType(pointer.dtype)
-    block = TileType(vector, vector.length, 1)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return cgutils.alloca_once_value(builder, ir.Constant(context.get_value_type(block).pointee, None))
-
-    return block(pointer), codegen
-
-
-@intrinsic
-def transpose_inplace(typingctx: Any, block: Any) -> Any:
-    """Transpose a square tile, by exchanging ever larger off-diagonal blocks of pairs of vectors."""
-    length = block.rows
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def place(i: int) -> Any:
-            return builder.gep(args[0], [ir.Constant(ir.IntType(32), 0), ir.Constant(ir.IntType(32), i)])
-
-        rows = [builder.load(place(i)) for i in range(length)]
-        distance = 1
-        while distance < length:
-            upper = [lane if not lane & distance else length + lane - distance for lane in range(length)]
-            lower = [lane + distance if not lane & distance else length + lane for lane in range(length)]
-            masks = [ir.Constant(ir.VectorType(ir.IntType(32), length), lanes_of) for lanes_of in (upper, lower)]
-            for i in range(length):
-                if not i & distance:
-                    pair = rows[i], rows[i + distance]
-                    rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, mask) for mask in masks)
-            distance *= 2
-        for i in range(length):
-            builder.store(rows[i], place(i))
-        return context.get_dummy_value()
-
-    return types.void(block), codegen
-
-
-@intrinsic
-def store_lane_sums(typingctx: Any, block: Any, pointer: Any) -> Any:
-    """Write the sum of the lanes of each vector of a tile, in rows, to neighbouring elements from the pointer on.
-
-    As many vectors as one has lanes are added up together: where two meet, each lane of the result keeps the half of
-    one of them. A tile holds a multiple of that number of vectors.
-    """
-    vector, n_vectors = block.vector, block.rows * block.columns
-    length = vector.length
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        storage, target = args
-        index = ir.IntType(32)
-        for first in range(0, n_vectors, length):
-            places = [
-                builder.gep(storage, [ir.Constant(index, 0), ir.Constant(index, first + i)]) for i in range(length)
-            ]
-            sums, distance = [builder.load(place) for place in places], 1
-            while distance < length:
-                near = [lane if not lane & distance else length + lane - distance for lane in range(length)]
-                far = [lane + distance if not lane & distance else length + lane for lane in range(length)]
-                masks = [ir.Constant(ir.VectorType(index, length), chosen) for chosen in (near, far)]
-                pairs = zip(sums[::2], sums[1::2], strict=True)
-                sums = [builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks)) for a, b in pairs]
-                distance *= 2
-            place = _vector_address(builder, vector, target, ir.Constant(ir.IntType(64), first))
-            builder.store(sums[0], place, align=vector.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(block, pointer), codegen
-
-
-def _tile_element(builder: Any, block: TileType, storage: Any, i: Any, j: Any) -> Any:
-    position = builder.add(builder.mul(i, ir.Constant(i.type, block.columns)), j)
-    return builder.gep(storage, [ir.Constant(ir.IntType(32), 0), position])
-
-
-@intrinsic
-def _tile_get(typingctx: Any, block: Any, i: Any, j: Any) -> Any:
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_tile_element(builder, block, *args))
-
-    return block.vector(block, types.intp, types.intp), codegen
-
-
-@intrinsic
-def _tile_set(typingctx: Any, block: Any, i: Any, j: Any, value: Any) -> Any:
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[3], _tile_element(builder, block, *args[:3]))
-        return context.get_dummy_value()
-
-    return types.void(block, types.intp, types.intp, value), codegen
-
-
-@overload(operator.getitem)
-def _tile_getitem(block, index):
-    if isinstance(block, TileType):
-        return lambda block, index: _tile_get(block, index[0], index[1])
-    return None
-
-
-@overload(operator.setitem)
-def _tile_setitem(block, index, value):
-    if isinstance(block, TileType):
-        return lambda block, index, value: _tile_set(block, index[0], index[1], value)
-    return None

@@ -1,4 +1,4 @@
-"""Vectors and tiles: what each operation returns in every lane, and that memory beside is left alone."""
+"""Vectors: what each operation returns in every lane, and that memory beside is left alone."""
 
 from __future__ import annotations
 
@@ -96,21 +96,6 @@ def _scale(x: Any, exponents: Any, out: Any) -> None:
 def _sum_and_max(x: Any) -> Any:
     value = simd.load(simd.address(x, 0), 0)
     return simd.sum_lanes(value), simd.max_lanes(value)
-
-
-@njit(error_model="numpy")
-def _tiles(x: Any, out: Any) -> None:
-    p, target = simd.address(x, 0), simd.address(out, 0)
-    VL = simd.lanes(p)
-    block, other = simd.tile(p, 3, 2), simd.tile(p, 1, 2)
-    block[1, 0] = simd.load(p, 0)
-    block[2, 1] = simd.load(p, VL)
-    other[0, 1] = block[2, 1] + block[1, 0]
-    for i in range(3):
-        for j in range(2):
-            simd.store(target, (2 * i + j) * VL, block[i, j])
-    for j in range(2):
-        simd.store(target, (6 + j) * VL, other[0, j])
 
 
 # ---- memory
@@ -269,10 +254,18 @@ def test_largest_lane_is_found_in_every_position(dtype: Any) -> None:
         assert _sum_and_max(x)[1] == np.inf
 
 
+@njit(error_model="numpy")
+def _keep_first(x: Any, n: int, out: Any) -> None:
+    simd.prefetch(simd.address(x, 0), 1 << 40)  # asks for memory that is not there, which must do nothing
+    simd.store(simd.address(out, 0), 0, simd.keep_first(simd.load(simd.address(x, 0), 0), n))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_tiles_start_at_zero_and_keep_each_vector_in_its_place(dtype: Any) -> None:
+def test_keep_first_zeroes_the_other_lanes_whatever_they_hold(dtype: Any) -> None:
     VL = length(dtype)
-    x, out = np.arange(1.0, 2 * VL + 1, dtype=dtype), np.full((8, VL), np.nan, dtype)
-    _tiles(x, out)
-    first, second, zero = x[:VL], x[VL:], np.zeros(VL)
-    np.testing.assert_array_equal(out, [zero, zero, first, zero, zero, second, zero, first + second])
+    x = np.full(VL, np.nan, dtype)
+    for n in range(-1, VL + 2):
+        kept, out = max(0, min(n, VL)), np.empty(VL, dtype)
+        x[:kept] = np.arange(1.0, kept + 1)
+        _keep_first(x, n, out)
+        np.testing.assert_array_equal(out, [*x[:kept], *np.zeros(VL - kept)])
