@@ -206,6 +206,16 @@ def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, worksp
     return total / n_samples, correct / n_samples
 
 
+def _measure(
+    network: Network, parameters: np.ndarray, recorder: Recorder, workspace: Workspace
+) -> tuple[float, float, float, float]:
+    """Return losses and accuracies of the evaluated and of the validation rows."""
+    return (
+        *_evaluate(network, parameters, recorder.evaluated, workspace),
+        *_evaluate(network, parameters, recorder.validation, workspace),
+    )
+
+
 def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[np.ndarray, np.ndarray]:
     """Return the next batch; shuffle where an epoch starts."""
     n_samples, start = samples.x.shape[0], int(order.position[0])
@@ -248,6 +258,9 @@ def train(
         layers_of_rows: dict[int, _Layers] = {}
         gradients, update = workspace.gradients, np.empty_like(parameters)
         records, norm = 0, math.nan
+        if not learning_rates.size:
+            recorder.table[0] = math.nan, math.nan, norm, *_measure(network, parameters, recorder, workspace)
+            return Progress(1, 0, 0, norm)
         for period, rate in enumerate(learning_rates):
             recorded = (first_period + period) % recorder.every == 0
             loss_sum = error_sum = 0.0
@@ -274,12 +287,7 @@ def train(
                 loss_sum += loss * rows
                 rows_sum += rows
             if recorded:
-                recorder.table[records] = (
-                    loss_sum / rows_sum,
-                    error_sum / (rows_sum * samples.y.shape[1]),
-                    norm,
-                    *_evaluate(network, parameters, recorder.evaluated, workspace),
-                    *_evaluate(network, parameters, recorder.validation, workspace),
-                )
+                means = loss_sum / rows_sum, error_sum / (rows_sum * samples.y.shape[1])
+                recorder.table[records] = *means, norm, *_measure(network, parameters, recorder, workspace)
                 records += 1
         return Progress(records, len(learning_rates), 0, norm)

@@ -67,6 +67,16 @@ def _evaluate(
 
 
 @inlined
+def _measure(network: Layers, parameters: Any, recorder: Recorder, workspace: Memory, row: np.ndarray) -> None:
+    """Write losses and accuracies of the evaluated and of the validation rows to a record."""
+    first, second = recorder.evaluated, recorder.validation
+    x, y, n_samples = address(first.x, 0), address(first.y, 0), first.x.shape[0]
+    row[3], row[4] = _evaluate(network, parameters, x, y, n_samples, workspace)
+    x, y, n_samples = address(second.x, 0), address(second.y, 0), second.x.shape[0]
+    row[5], row[6] = _evaluate(network, parameters, x, y, n_samples, workspace)
+
+
+@inlined
 def _next_batch(
     x: Any, y: Any, n_samples: int, n_in: int, n_out: int, order: Order, workspace: Memory
 ) -> tuple[Any, Any, int]:
@@ -139,14 +149,19 @@ def train(
     Returns
     -------
     Progress
-        Fewer periods than asked for mean that the next step's loss, or in careful training its update, is not finite:
-        that step was not taken.
+        Without learning rates nothing is trained, and one record is made of what is evaluated. Fewer periods than
+        asked for mean that the next step's loss, or in careful training its update, is not finite: that step was not
+        taken.
     """
     layers, memory, weights = layers_of(network), memory_of(workspace), address(parameters, 0)
     x, y, n_samples = address(samples.x, 0), address(samples.y, 0), samples.x.shape[0]
     n_in, n_out = samples.x.shape[1], samples.y.shape[1]
-    evaluated, validation = recorder.evaluated, recorder.validation
     records, norm, n_parameters = 0, np.nan, parameters.size
+    if learning_rates.size == 0:
+        row = recorder.table[0]
+        row[:3] = np.nan
+        _measure(layers, weights, recorder, memory, row)
+        return Progress(1, 0, 0, norm)
     in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     if one_batch:
@@ -183,11 +198,6 @@ def train(
             row[0] = loss_sum / rows_sum
             row[1] = error_sum / (rows_sum * n_out)
             row[2] = norm
-            rows = evaluated.x.shape[0]
-            row[3], row[4] = _evaluate(layers, weights, address(evaluated.x, 0), address(evaluated.y, 0), rows, memory)
-            rows = validation.x.shape[0]
-            row[5], row[6] = _evaluate(
-                layers, weights, address(validation.x, 0), address(validation.y, 0), rows, memory
-            )
+            _measure(layers, weights, recorder, memory, row)
             records += 1
     return Progress(records, learning_rates.size, 0, norm)

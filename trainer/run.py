@@ -91,7 +91,7 @@ class Run:
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
         self._workspace = allocate_workspace(network, parameters.size, batch_size, parameters.dtype)
         self.period = 0
-        self._train(np.empty(0), careful=False)  # compiles, or loads what was compiled, before anything is timed
+        self.measure()  # compiles, or loads what was compiled, before anything is timed
 
     def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
@@ -129,6 +129,10 @@ class Run:
                 raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
         self.period += learning_rates.size
         return table
+
+    def measure(self) -> np.ndarray:
+        """Return a record (1, len(RECORD_COLUMNS)) of the parameters as they are; what only a step has is NaN."""
+        return self._train(np.empty(0), careful=False)[1]
 
     def _snapshot(self) -> _Snapshot:
         return _Snapshot(self._parameters.copy(), *(state.copy() for state in self._order))

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from kernels import nothing_is_compiled
@@ -228,7 +227,7 @@ def _finish(
     if outcome.history.n_records:
         written += save_pictures(outputs.pictures, predictor, prepared, outcome, _title(data, settings))
     if not quiet:
-        console.print(_summary(predictor.model, prepared, outcome))
+        console.print(_summary(prepared, outcome))
         for path in written:
             console.print(f"written: {path}")
     if outcome.divergence is not None:
@@ -274,24 +273,21 @@ def _announcement(data: str, table: Table, prepared: Prepared, predictor: Predic
     )
 
 
-def _summary(model: MLP, prepared: Prepared, outcome: Outcome) -> str:
+def _summary(prepared: Prepared, outcome: Outcome) -> str:
     """Return the closing lines: how long it took, and what the final network reaches."""
     rate = outcome.steps_done / max(outcome.seconds, 1e-9)
     lines = [
         f"{outcome.epochs_done:,} epochs, {outcome.steps_done:,} steps in {outcome.seconds:.2f} s of training "
         f"({rate:,.0f} steps/s)",
-        f"trained: {_measure(model, prepared.evaluated, prepared.task)}",
+        f"trained: {_measured(outcome.final, '', prepared.task)}",
     ]
     if prepared.validation is not None:
-        lines.append(f"held out: {_measure(model, prepared.validation, prepared.task)}")
+        lines.append(f"held out: {_measured(outcome.final, 'val_', prepared.task)}")
     return "\n".join(lines)
 
 
-def _measure(model: MLP, samples: Samples, task: str) -> str:
-    outputs, targets = model.forward(samples.X).astype(np.float64), samples.Y.astype(np.float64)
-    loss = f"loss {model.loss(samples.X, samples.Y):.6f}"
+def _measured(final: Mapping[str, float], prefix: str, task: str) -> str:
+    loss = f"loss {final[f'{prefix}loss']:.6f}"
     if task == "classify":
-        accuracy = float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1)))
-        return f"accuracy {100 * accuracy:.1f} %, {loss}"
-    r2 = 1 - np.sum((outputs - targets) ** 2) / np.sum((targets - targets.mean(axis=0)) ** 2)
-    return f"R² {r2:.4f}, {loss}"
+        return f"accuracy {100 * final[f'{prefix}accuracy']:.1f} %, {loss}"
+    return f"R² {final[f'{prefix}r2']:.4f}, {loss}"

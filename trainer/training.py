@@ -62,6 +62,10 @@ class Outcome:
         A listener asked to stop.
     divergence : DivergenceError or None
         Training met a number that is not finite; the model holds the last finite parameters.
+    snapshots : list of (epochs done, parameters)
+    final : dict
+        Of the trained model: loss and accuracy or r2 of the evaluated rows, and with the prefix ``val_`` those of the
+        validation rows.
     """
 
     history: History
@@ -71,6 +75,7 @@ class Outcome:
     interrupted: bool = False
     divergence: DivergenceError | None = None
     snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    final: dict[str, float] = field(default_factory=dict)
 
 
 def train_epochs(
@@ -160,6 +165,7 @@ def train_epochs(
                 outcome.interrupted = True
                 break
     outcome.steps_done = outcome.epochs_done * steps_per_epoch
+    outcome.final = {name: float(values[0]) for name, values in records.measured(run.measure()).items()}
     return outcome
 
 
@@ -181,13 +187,17 @@ class _Records:
         self.history = History((*columns, "gradient_norm"))
 
     def append(self, first_epoch: int, end_epoch: int, table: np.ndarray) -> None:
-        columns = dict(zip(RECORD_COLUMNS, table.T, strict=True))
         numbers = np.arange(first_epoch, end_epoch)
-        columns["epoch"] = numbers[numbers % self._every == 0]
+        columns = dict(zip(RECORD_COLUMNS, table.T, strict=True)) | self.measured(table)
+        self.history.append(**columns | {"epoch": numbers[numbers % self._every == 0], "loss": table[:, 0]})
+
+    def measured(self, table: np.ndarray) -> dict[str, np.ndarray]:
+        """Return loss and score after the updates, and with the prefix ``val_`` those of the validation rows."""
+        columns = dict(zip(RECORD_COLUMNS, table.T, strict=True))
+        found = {}
         for prefix, samples in self._measured.items():
-            if samples is not None and self._score == "r2":
-                source = "eval_loss" if prefix == "" else "val_loss"
-                columns[f"{prefix}r2"] = 1 - 2 * columns[source] / samples.Y.var(axis=0).sum()
-        if self._score == "accuracy":
-            columns["accuracy"] = columns["eval_accuracy"]
-        self.history.append(**columns)
+            loss, accuracy = (columns[f"{prefix or 'eval_'}{name}"] for name in ("loss", "accuracy"))
+            r2 = 1 - 2 * loss / samples.Y.var(axis=0).sum() if self._score == "r2" else None
+            found[f"{prefix}loss"] = loss
+            found[f"{prefix}{self._score}"] = accuracy if r2 is None else r2
+        return found
