@@ -120,6 +120,8 @@ class Run:
             A loss or an updated parameter was not finite. The parameters are those after the last step that left
             them finite.
         """
+        if not learning_rates.size:
+            return np.empty((0, len(RECORD_COLUMNS)))
         snapshot = self._snapshot()
         progress, table = self._train(learning_rates, careful=False)
         if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
