@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels._jit import inlined, kernel
-from kernels.simd import advance, get, lanes, load, load_first, prefetch, put, store, store_first
+from kernels.simd import advance, keep_first, lanes, load, load_first, prefetch, store, store_first
 from kernels.tiles import square_tile, transpose_inplace
 
 
@@ -51,17 +51,13 @@ def _transpose(b: Any, column_stride: int, kc: int, columns: int, width: int, pa
     for j in range(0, width, VL):
         for p in range(0, kc, VL):
             depth, used = min(VL, kc - p), min(VL, columns - j)
-            if depth == VL and used == VL:
-                for i in range(VL):
-                    block[i, 0] = load(b, (j + i) * column_stride + p)
-                transpose_inplace(block)
-                for i in range(VL):
-                    store(panel_out, (p + i) * width + j, block[i, 0])
-            else:
-                for i in range(depth):
-                    for t in range(VL):
-                        element = get(b, (j + t) * column_stride + p + i) if t < used else 0.0
-                        put(panel_out, (p + i) * width + j + t, element)
+            for i in range(VL):
+                source = min(j + i, columns - 1) * column_stride + p
+                block[i, 0] = load(b, source) if depth == VL else load_first(b, source, depth, 0.0)
+            transpose_inplace(block)
+            for i in range(VL):
+                if i < depth:
+                    store(panel_out, (p + i) * width + j, keep_first(block[i, 0], used))
 
 
 @kernel
