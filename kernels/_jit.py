@@ -39,6 +39,20 @@ _FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "nogil":
 _BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+def named(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Give a function that a factory makes a name of its own, before it is compiled.
+
+    The symbols of compiled code hold a function's qualified name and a number that counts compilations in one process.
+    Code from the caches of two processes can meet in a third, and there one name must not mean two functions.
+    """
+
+    def rename(function: Callable[P, R]) -> Callable[P, R]:
+        function.__qualname__ = function.__name__ = name
+        return function
+
+    return rename
+
+
 def codes(n: int) -> list[Any]:
     """Return 0 ... n-1 as constants to call compiled functions with.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kernels._jit import codes, inlined, kernel, out_of_line
+from kernels._jit import codes, inlined, kernel, named, out_of_line
 from kernels.blocking import MR, NV, SHORT_MR
 from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, store, store_first
 from kernels.tiles import tile
@@ -30,13 +30,13 @@ def _from_column(a: Any, stride: int, i: int, p: int) -> Any:
     return broadcast(a, p * stride + i)
 
 
-def _make(mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callable[..., None]:
+def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callable[..., None]:
     """Compile a micro-kernel of mr rows and nv vectors; `element(a, stride, i, p)` broadcasts A[i, p].
 
     A short one takes any number of rows up to mr: rows beyond repeat the last one, and are not stored.
     """
 
-    @kernel
+    @named(name)
     def micro_kernel(
         kc: int,
         a: Any,
@@ -79,19 +79,19 @@ def _make(mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callabl
                     else:
                         store_first(c, i * c_stride + j * VL, acc[i, j], columns - j * VL)
 
-    return micro_kernel
+    return kernel(micro_kernel)
 
 
-rows_wide = _make(MR, NV, _from_row, short=False)
-rows_wide_short = _make(SHORT_MR, NV, _from_row, short=True)
-rows_narrow = _make(MR, 1, _from_row, short=False)
-rows_narrow_short = _make(SHORT_MR, 1, _from_row, short=True)
-columns_wide = _make(MR, NV, _from_column, short=False)
-columns_wide_short = _make(SHORT_MR, NV, _from_column, short=True)
-columns_narrow = _make(MR, 1, _from_column, short=False)
-columns_narrow_short = _make(SHORT_MR, 1, _from_column, short=True)
+rows_wide = _make("rows_wide", MR, NV, _from_row, short=False)
+rows_wide_short = _make("rows_wide_short", SHORT_MR, NV, _from_row, short=True)
+rows_narrow = _make("rows_narrow", MR, 1, _from_row, short=False)
+rows_narrow_short = _make("rows_narrow_short", SHORT_MR, 1, _from_row, short=True)
+columns_wide = _make("columns_wide", MR, NV, _from_column, short=False)
+columns_wide_short = _make("columns_wide_short", SHORT_MR, NV, _from_column, short=True)
+columns_narrow = _make("columns_narrow", MR, 1, _from_column, short=False)
+columns_narrow_short = _make("columns_narrow_short", SHORT_MR, 1, _from_column, short=True)
 
 # For matrices with few rows and long columns, see `samples_in_lanes`.
 LONG_NV = 4
-rows_long_short = _make(SHORT_MR, LONG_NV, _from_row, short=True)
-columns_long_short = _make(SHORT_MR, LONG_NV, _from_column, short=True)
+rows_long_short = _make("rows_long_short", SHORT_MR, LONG_NV, _from_row, short=True)
+columns_long_short = _make("columns_long_short", SHORT_MR, LONG_NV, _from_column, short=True)

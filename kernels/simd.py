@@ -33,6 +33,7 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
+from kernels._jit import named
 from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 
 
@@ -268,14 +269,16 @@ def _overload_operator(python_operator: Any, instruction: str) -> None:
     """Give vectors one of ``+ - * /``; a scalar beside a vector is rounded to its element type and splatted."""
     operation = _binary(instruction)
 
+    own_name = named(f"vector_{instruction}")
+
     @overload(python_operator)
     def vector_operator(a, b):
         if isinstance(a, VecType) and isinstance(b, VecType):
-            return lambda a, b: operation(a, b)
+            return own_name(lambda a, b: operation(a, b))
         if isinstance(a, VecType) and isinstance(b, types.Number):
-            return lambda a, b: operation(a, splat(a, b))
+            return own_name(lambda a, b: operation(a, splat(a, b)))
         if isinstance(b, VecType) and isinstance(a, types.Number):
-            return lambda a, b: operation(splat(b, a), b)
+            return own_name(lambda a, b: operation(splat(b, a), b))
         return None
 
 
