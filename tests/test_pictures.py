@@ -127,6 +127,14 @@ def test_a_regression_has_its_r2() -> None:
     assert_drawn(pixels("plots/r2.png"))
 
 
+def test_everything_can_be_written_to_the_folder_of_the_pictures_that_is_made_for_it(tmp_path: Path) -> None:
+    names = {"--gif": "training.gif", "--history": "history.json", "--save": "model.npz"}
+    options = [word for option, name in names.items() for word in (option, tmp_path / "new" / name)]
+    assert call("train", "--epochs", 200, "--quiet", "--plots", tmp_path / "new", *options) == 0
+    made = {path.name for path in (tmp_path / "new").iterdir()}
+    assert made == {"accuracy.png", "loss.png", "boundary.png", *names.values()}
+
+
 def test_the_gallery_makes_the_three_animations(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("gallery", "pictures", "--epochs", 2000) == 0
     out, err = capsys.readouterr()

@@ -34,7 +34,7 @@ class Wanted:
         if self.folder is not None:
             require_folder(self.folder)
         if self.animation is not None:
-            require_writable(self.animation)
+            self.check_file(self.animation)
             if self.animation.suffix.lower() != ".gif":
                 raise InputError(f"gif: file {self.animation} given, a name that ends in .gif accepted")
             if not has_boundary(prepared):
@@ -42,6 +42,16 @@ class Wanted:
                 raise InputError(
                     f"gif: {prepared.task} with {n_features} features given, two features and classes accepted"
                 )
+
+    def check_file(self, path: Path) -> None:
+        """Raise InputError where a file cannot be written; the folder of the pictures need not be there yet."""
+        if self.folder is None or path.parent.resolve() != self.folder.resolve():
+            require_writable(path)
+
+    def make_folder(self) -> None:
+        """Make the folder, if one is wanted and it is not there."""
+        if self.folder is not None:
+            self.folder.mkdir(exist_ok=True)
 
 
 def has_boundary(prepared: Prepared) -> bool:
@@ -68,7 +78,6 @@ def save_pictures(wanted: Wanted, predictor: Predictor, prepared: Prepared, outc
 def _save_folder(folder: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str) -> list[Path]:
     from trainer import plots
 
-    folder.mkdir(exist_ok=True)
     diverged_at = outcome.divergence.period if outcome.divergence else None
     score = folder / ("accuracy.png" if prepared.task == "classify" else "r2.png")
     plots.save_score(outcome.history, score, title, diverged_at=diverged_at)

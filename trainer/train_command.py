@@ -20,7 +20,6 @@ from trainer.errors import InputError
 from trainer.history import check_history_path, write_history
 from trainer.model import MLP, objective
 from trainer.model_file import save_predictor
-from trainer.output_file import require_writable
 from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
@@ -42,9 +41,9 @@ class Outputs:
     def check(self, prepared: Prepared) -> None:
         """Raise InputError, before anything is trained, where one of them cannot be written."""
         if self.history is not None:
-            require_writable(check_history_path(self.history))
+            self.pictures.check_file(check_history_path(self.history))
         if self.save is not None:
-            require_writable(self.save)
+            self.pictures.check_file(self.save)
         self.pictures.check(prepared)
 
 
@@ -218,6 +217,7 @@ def _finish(
 ) -> int:
     """Write the files, print the summary and the warnings, and return the exit status."""
     written: list[Path] = []
+    outputs.pictures.make_folder()
     if outputs.history is not None:
         write_history(outcome.history, outputs.history)
         written.append(outputs.history)
