@@ -183,6 +183,14 @@ def test_places_that_cannot_be_written(
     assert_refused(("train", *OUTPUTS, option, path), words, folder, capsys)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder in which not even root makes another")
+@pytest.mark.parametrize("command", [("train", "--epochs", "3", "--plots"), ("gallery", "--epochs", "3")])
+def test_a_folder_that_cannot_be_made(
+    command: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused((*command, "/proc/new"), "/proc/new", folder, capsys)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
 @pytest.mark.parametrize(
     "option", ["--history=locked/h.json", "--save=locked/m", "--plots=locked", "--gif=locked/x.gif"]

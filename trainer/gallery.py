@@ -9,8 +9,7 @@ from rich.console import Console
 
 from trainer.console import training_display
 from trainer.diagnosis import divergence_message
-from trainer.output_file import require_writable
-from trainer.pictures import frame_epochs, require_folder, save_training_animation
+from trainer.pictures import Wanted, frame_epochs, save_training_animation
 from trainer.preparation import xor_table
 from trainer.settings import resolve
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
@@ -54,10 +53,10 @@ def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool
     }
     settings = resolve(given, preset="article", data="xor", task="classify")
     prepared = prepare_rows(xor_table(), settings, standardize=False)
-    require_folder(folder)
-    folder.mkdir(exist_ok=True)
     path = folder / exhibit.file_name
-    require_writable(path)
+    wanted = Wanted(folder, path)
+    wanted.check(prepared)
+    wanted.make_folder()
     predictor = build_predictor(prepared, settings)
     title = f"{exhibit.hidden} neurons, learning rate {exhibit.learning_rate:g}, penalty {exhibit.l2:g}"
     if not quiet:

@@ -49,9 +49,12 @@ class Wanted:
             require_writable(path)
 
     def make_folder(self) -> None:
-        """Make the folder, if one is wanted and it is not there."""
+        """Make the folder, if one is wanted and it is not there; raise InputError where that fails."""
         if self.folder is not None:
-            self.folder.mkdir(exist_ok=True)
+            try:
+                self.folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise InputError(f"cannot make the folder {self.folder}: {error.strerror}") from None
 
 
 def has_boundary(prepared: Prepared) -> bool:

@@ -80,6 +80,7 @@ def run_training(
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
     predictor = build_predictor(prepared, settings)
+    outputs.pictures.make_folder()
     if not quiet:
         console.print(_announcement(data, table, prepared, predictor, settings))
         if settings.backend == "numba" and nothing_is_compiled():
@@ -217,7 +218,6 @@ def _finish(
 ) -> int:
     """Write the files, print the summary and the warnings, and return the exit status."""
     written: list[Path] = []
-    outputs.pictures.make_folder()
     if outputs.history is not None:
         write_history(outcome.history, outputs.history)
         written.append(outputs.history)
