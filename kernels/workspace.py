@@ -1,7 +1,8 @@
 """The memory that every step writes over, allocated once.
 
-In elements of the network's dtype: batch x (sum of the layers' widths) for outputs, 2 x batch x (largest width) for
-deltas, one gradient per parameter, the packed blocks of `gemm.packed_size`, and one batch of rows for shuffled data.
+In elements of the network's dtype, with the batch rounded up to whole vectors: batch x (sum of the layers' widths, and
+one for each layer) for outputs, 2 x batch x (largest width) for deltas, one gradient per parameter, the copies of
+`gemm.packed_size`, one batch of rows for shuffled data, and one more for small networks with samples in lanes.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from kernels.structs import Network
 class Workspace(NamedTuple):
     """Flat arrays of one dtype; nothing in them outlives a step, but for the gradients that a caller reads.
 
-    outputs : the layers' outputs, one behind the other, (batch, width) each.
+    outputs : the layers' outputs, one behind the other: (batch, width) each, or (width + 1, batch) in lanes.
     delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest width).
     gradients : the layout of the parameters.
-    packed : blocks of the operands of a matrix product.
+    packed : copies of operands of a matrix product.
     batch_x, batch_y : the rows of a shuffled batch.
     lanes_x, lanes_y : a batch with samples in lanes, see `samples_in_lanes`.
     batch_size : rows of the largest batch.
