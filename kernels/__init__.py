@@ -10,11 +10,14 @@
 `activations`       activation functions over arrays, and their derivatives as functions of the output
 `losses`            loss, output activation and delta in one pass
 `optimizers`        penalties, norm, clipping, update
-`network`           forward, backward, fused gradient accumulation
+`network`           loss, gradients and step of one batch, by one of two ways:
+`samples_in_rows`   forward, backward, fused gradient accumulation, on matrix products
+`samples_in_lanes`  the same for small networks
 `sampling`          the order of the samples
 `training_loop`     steps and records, without leaving compiled code
 `reference`         all of it in NumPy: the specification, and the baseline
-`structs`           what a kernel is told; `workspace`: what it writes over
+`structs`           what a kernel is told; `workspace`: what it writes over; `aligned`: where arrays begin
+`team`, `atomics`   threads that share out the work, and wait for each other
 `backends`          the compiled and the NumPy functions behind one interface
 =================== ==============================================================================================
 

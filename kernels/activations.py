@@ -69,25 +69,29 @@ def relu_derivative(h: Any) -> Any:
 
 
 @inlined
-def _map_inplace(function: Any, h: Any, n: int) -> None:
+def _map_block(function: Any, h: Any, stride: int, rows: int, columns: int) -> None:
     VL = lanes(h)
-    whole = n // VL * VL
-    for i in range(0, whole, VL):
-        store(h, i, function(load(h, i)))
-    if whole < n:
-        store_first(h, whole, function(load_first(h, whole, n - whole, 0.0)), n - whole)
+    whole = columns // VL * VL
+    for i in range(rows):
+        row = advance(h, i * stride)
+        for j in range(0, whole, VL):
+            store(row, j, function(load(row, j)))
+        if whole < columns:
+            store_first(row, whole, function(load_first(row, whole, columns - whole, 0.0)), columns - whole)
 
 
 @inlined
-def _multiply_inplace(derivative: Any, h: Any, delta: Any, n: int) -> None:
+def _multiply_block(derivative: Any, h: Any, delta: Any, stride: int, rows: int, columns: int) -> None:
     VL = lanes(h)
-    whole = n // VL * VL
-    for i in range(0, whole, VL):
-        store(delta, i, load(delta, i) * derivative(load(h, i)))
-    rest = n - whole
-    if rest > 0:
-        product = load_first(delta, whole, rest, 0.0) * derivative(load_first(h, whole, rest, 0.0))
-        store_first(delta, whole, product, rest)
+    whole = columns // VL * VL
+    for i in range(rows):
+        h_row, row = advance(h, i * stride), advance(delta, i * stride)
+        for j in range(0, whole, VL):
+            store(row, j, load(row, j) * derivative(load(h_row, j)))
+        rest = columns - whole
+        if rest > 0:
+            product = load_first(row, whole, rest, 0.0) * derivative(load_first(h_row, whole, rest, 0.0))
+            store_first(row, whole, product, rest)
 
 
 @inlined
@@ -122,46 +126,45 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
 
 
 @kernel
-def activate(activation: int, h: Any, rows: int, columns: int) -> None:
-    """Overwrite the logits (rows, columns) at the pointer h by their activation."""
+def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int) -> None:
+    """Overwrite a block of logits by their activation, rows being `stride` apart; not for softmax."""
     if activation == SIGMOID:
-        _map_inplace(elementary.sigmoid, h, rows * columns)
+        _map_block(elementary.sigmoid, h, stride, rows, columns)
     elif activation == TANH:
-        _map_inplace(elementary.tanh, h, rows * columns)
+        _map_block(elementary.tanh, h, stride, rows, columns)
     elif activation == RELU:
-        _map_inplace(elementary.relu, h, rows * columns)
-    elif activation == SOFTMAX:
-        for i in range(rows):
-            softmax_row(advance(h, i * columns), columns)
+        _map_block(elementary.relu, h, stride, rows, columns)
 
 
 @kernel
+def multiply_block_by_derivative(activation: int, h: Any, delta: Any, stride: int, rows: int, columns: int) -> None:
+    """Turn a block of dL/dh into dL/dz, given the outputs h; rows of both are `stride` apart; not for softmax."""
+    if activation == SIGMOID:
+        _multiply_block(sigmoid_derivative, h, delta, stride, rows, columns)
+    elif activation == TANH:
+        _multiply_block(tanh_derivative, h, delta, stride, rows, columns)
+    elif activation == RELU:
+        _multiply_block(relu_derivative, h, delta, stride, rows, columns)
+
+
+@called
+def activate(activation: int, h: Any, rows: int, columns: int) -> None:
+    """Overwrite the logits (rows, columns) at the pointer h by their activation."""
+    if activation == SOFTMAX:
+        for i in range(rows):
+            softmax_row(advance(h, i * columns), columns)
+    else:
+        activate_block(activation, h, 0, 1, rows * columns)
+
+
+@called
 def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, columns: int) -> None:
     """Turn dL/dh at the pointer delta into dL/dz, given the outputs h; both are (rows, columns)."""
-    if activation == SIGMOID:
-        _multiply_inplace(sigmoid_derivative, h, delta, rows * columns)
-    elif activation == TANH:
-        _multiply_inplace(tanh_derivative, h, delta, rows * columns)
-    elif activation == RELU:
-        _multiply_inplace(relu_derivative, h, delta, rows * columns)
-    elif activation == SOFTMAX:
+    if activation == SOFTMAX:
         for i in range(rows):
             _softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
-
-
-@called
-def activate_block(activation: int, h: Any, row_stride: int, rows: int, columns: int) -> None:
-    """Do what `activate` does, for a block of rows that lie apart; not for softmax."""
-    for i in range(rows):
-        activate(activation, advance(h, i * row_stride), 1, columns)
-
-
-@called
-def multiply_block_by_derivative(activation: int, h: Any, delta: Any, row_stride: int, rows: int, columns: int) -> None:
-    """Do what `multiply_by_derivative` does, for a block of rows that lie apart; not for softmax."""
-    for i in range(rows):
-        offset = i * row_stride
-        multiply_by_derivative(activation, advance(h, offset), advance(delta, offset), 1, columns)
+    else:
+        multiply_block_by_derivative(activation, h, delta, 0, 1, rows * columns)
 
 
 @entry_point

@@ -37,23 +37,17 @@ EXP_RANGE_64 = (-746.0, 710.0)
 
 
 @inlined
-def _reduce(x: Any, n: Any, ln2_high: float, ln2_low: float) -> Any:
-    return fma(n, splat(x, -ln2_low), fma(n, splat(x, -ln2_high), x))
-
-
-@inlined
-def _expm1_reduced_32(r: Any) -> Any:
-    """Return exp(r) - 1 for |r| <= ln 2 / 2."""
+def _remainder_32(r: Any) -> Any:
+    """Return q with exp(r) = 1 + r + r**2 q for |r| <= ln 2 / 2."""
     q = fma(splat(r, 1.3926213466332443e-3), r, splat(r, 8.3632029715758550e-3))
     q = fma(q, r, splat(r, 4.1666554437685939e-2))
     q = fma(q, r, splat(r, 1.6666576845993976e-1))
-    q = fma(q, r, splat(r, 0.5))
-    return fma(r * r, q, r)
+    return fma(q, r, splat(r, 0.5))
 
 
 @inlined
-def _expm1_reduced_64(r: Any) -> Any:
-    """Return exp(r) - 1 for |r| <= ln 2 / 2."""
+def _remainder_64(r: Any) -> Any:
+    """Return q with exp(r) = 1 + r + r**2 q for |r| <= ln 2 / 2."""
     q = fma(splat(r, 2.5100424157005066788e-8), r, splat(r, 2.7620138719733995569e-7))
     q = fma(q, r, splat(r, 2.7557268378684192873e-6))
     q = fma(q, r, splat(r, 2.4801521190217727651e-5))
@@ -62,56 +56,77 @@ def _expm1_reduced_64(r: Any) -> Any:
     q = fma(q, r, splat(r, 8.3333333333300513464e-3))
     q = fma(q, r, splat(r, 4.1666666666623991516e-2))
     q = fma(q, r, splat(r, 1.6666666666666667456e-1))
-    q = fma(q, r, splat(r, 0.5))
-    return fma(r * r, q, r)
+    return fma(q, r, splat(r, 0.5))
 
 
-def _reduced_exponential(x: Any) -> Any:
-    """Return (n, exp(r) - 1) with exp(x) = 2**n exp(r), for x clamped to where exp is neither 0 nor infinite."""
+def _reduced(x: Any) -> Any:
+    """Return (n, r, q) with exp(x) = 2**n (1 + r + r**2 q), for x not above the largest argument of exp."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(_reduced_exponential, jit_options={"forceinline": True, "error_model": "numpy"})
-def _reduced_exponential_overload(x):
+@overload(_reduced, jit_options={"forceinline": True, "error_model": "numpy"})
+def _reduced_overload(x):
     if x.dtype.bitwidth == 32:
-        least, largest = EXP_RANGE_32
-        high, low, expm1_reduced = LN2_HIGH_32, LN2_LOW_32, _expm1_reduced_32
+        least, high, low, remainder = EXP_RANGE_32[0], LN2_HIGH_32, LN2_LOW_32, _remainder_32
     else:
-        least, largest = EXP_RANGE_64
-        high, low, expm1_reduced = LN2_HIGH_64, LN2_LOW_64, _expm1_reduced_64
+        least, high, low, remainder = EXP_RANGE_64[0], LN2_HIGH_64, LN2_LOW_64, _remainder_64
 
     def implementation(x):
-        clamped = select_less(x, splat(x, least), splat(x, least), x)
-        clamped = select_less(splat(x, largest), clamped, splat(x, largest), clamped)
+        clamped = max(splat(x, least), x)
         n = round_to_even(clamped * LOG2_E)
-        return n, expm1_reduced(_reduce(clamped, n, high, low))
+        r = fma(n, splat(x, -low), fma(n, splat(x, -high), clamped))
+        return n, r, remainder(r)
 
     return implementation
 
 
 @inlined
+def _exp_of_at_most(x: Any) -> Any:
+    n, r, q = _reduced(x)
+    return scale_by_power_of_two(fma(fma(q, r, splat(x, 1.0)), r, splat(x, 1.0)), n)
+
+
+def _largest_argument(x: Any) -> float:
+    raise NotImplementedError("compiled code only")
+
+
+@overload(_largest_argument, jit_options={"forceinline": True})
+def _largest_argument_overload(x):
+    largest = EXP_RANGE_32[1] if x.dtype.bitwidth == 32 else EXP_RANGE_64[1]
+    return lambda x: largest
+
+
+@inlined
 def exp(x: Any) -> Any:
     """Return e**x for a vector x; subnormal results are right too."""
-    n, expm1_r = _reduced_exponential(x)
-    return scale_by_power_of_two(expm1_r + 1.0, n)
+    return _exp_of_at_most(min(splat(x, _largest_argument(x)), x))
 
 
 @inlined
 def sigmoid(z: Any) -> Any:
-    """Return 1 / (1 + exp(-z)) for a vector z, as e / (1 + e) with e = exp(-|z|) <= 1 so that nothing overflows."""
-    e = exp(splat(z, 0.0) - absolute(z))
-    return select_less(z, splat(z, 0.0), e, splat(z, 1.0)) / (e + 1.0)
+    """Return 1 / (1 + exp(-z)) for a vector z, from e = exp(-|z|) <= 1 so that nothing overflows.
+
+    With q = e / (1 + e) it is 1 - q or, for negative z, e - e q, in which the roundings of q weigh less than in q.
+    """
+    e = _exp_of_at_most(-absolute(z))
+    q = e / (e + 1.0)
+    whole = select_less(z, splat(z, 0.0), e, splat(z, 1.0))
+    return fma(-whole, q, whole)
 
 
 @inlined
 def tanh(z: Any) -> Any:
-    """Return the hyperbolic tangent of a vector z, as -m / (2 + m) with m = exp(-2|z|) - 1, accurate near 0 as well."""
+    """Return the hyperbolic tangent of a vector z, accurate near 0 as well.
+
+    With m = exp(-2|z|) - 1 it is -m / (2 + m) = -m/2 + m/2 q for q = m / (2 + m), as in `sigmoid`.
+    """
     magnitude = absolute(z)
     enough = splat(z, 40.0)  # tanh(40) is 1 in both precisions
-    n, expm1_r = _reduced_exponential(select_less(enough, magnitude, enough, magnitude) * -2.0)
+    n, r, q = _reduced(min(enough, magnitude) * -2.0)
     power = scale_by_power_of_two(splat(z, 1.0), n)
-    m = fma(power, expm1_r, power - 1.0)
-    return copy_sign(m / (m + 2.0), z)
+    m = fma(power, fma(r * r, q, r), power - 1.0)
+    half = m * 0.5
+    return copy_sign(fma(-half, m / (m + 2.0), half), z)
 
 
 @inlined

@@ -20,7 +20,7 @@ import numpy as np
 
 from kernels._jit import called, codes, entry_point, inlined, out_of_line
 from kernels.activations import activate_block, multiply_block_by_derivative
-from kernels.blocking import KC, MC, MR, NV, SHORT_MR, VECTOR_BYTES
+from kernels.blocking import KC, MC, MR, NC, NV, SHORT_MR, VECTOR_BYTES
 from kernels.micro_kernels import (
     BIAS,
     PREVIOUS,
@@ -43,28 +43,29 @@ NOTHING, ACTIVATE, TIMES_DERIVATIVE = codes(3)
 # The stride of neighbours in memory.
 UNIT = codes(2)[1]
 
-# A panel of B is copied where at least this many tiles of rows use it: a copied vector costs a load and a store, and
-# spares cache misses that a stride of a whole row of B may have at each use.
-MIN_TILES_PER_COPY = 3
+# Rows a multiple of so many bytes apart fall into the same few sets of the caches. Operands with such a stride are
+# copied where the copy is used by at least this many panels of B or tiles of rows; copying others only costs (8 % of
+# 784-512-10).
+CONFLICTING_BYTES = 4096
+MIN_PANELS_PER_COPY, MIN_TILES_PER_COPY = 4, 4
 
-
-# A block of A is copied where at least this many panels of B use it.
-MIN_PANELS_PER_COPY = 4
-
-# Strides of a copied block, by which neighbouring rows fall into different sets of the caches.
+# Strides of a copied block of A.
 KC_STRIDE, MC_STRIDE = KC + 16, MC + 16
+
+# Where the summed dimension is so short that NC columns of B fit half of L2, one strip of rows of C is done after
+# the other, so that C is walked through along its rows. Wide results of few multiplications gain most (delta times
+# the transposed weights of 10 outputs: twice as fast at a width of 1024).
+STRIP_DEPTH = 128
 
 
 def packed_size(batch: int, widths: list[int], itemsize: int) -> int:
     """Return how many elements the copies of operands take at most, for products among these extents."""
-    panel = KC * NV * VECTOR_BYTES // itemsize
-    largest = max(batch, *widths)
-    block = max(KC_STRIDE * min(MC, largest), MC_STRIDE * min(KC, largest))
-    return panel + block if _copies_block(largest, itemsize) else panel
-
-
-def _copies_block(n: int, itemsize: int) -> bool:
-    return n > (MIN_PANELS_PER_COPY - 1) * NV * VECTOR_BYTES // itemsize
+    largest, panel_width = max(batch, *widths), NV * VECTOR_BYTES // itemsize
+    n_panels = -(-min(largest, NC) // panel_width)
+    depth = min(KC, largest)
+    conflict = any(extent * itemsize % (CONFLICTING_BYTES // 4) == 0 for extent in widths)
+    block = max(KC_STRIDE * min(MC, largest), MC_STRIDE * depth) if conflict else 0
+    return depth * n_panels * panel_width + block
 
 
 @inlined
@@ -144,55 +145,66 @@ def gemm(
     out_of_line()
     VL = lanes(a)
     NR = NV * VL
-    n_passes = (k + KC - 1) // KC
+    a_stride = max(a_row_stride, a_column_stride)
+    itemsize = VECTOR_BYTES // VL
+    most_rows, most_columns = MC * 4 // itemsize, NC * 4 // itemsize
+    n_passes, n_blocks = (k + KC - 1) // KC, (m + most_rows - 1) // most_rows
     depth = (k + n_passes - 1) // n_passes  # passes of equal depth
-    for pc in range(0, k, depth):  # loop 4
-        kc = min(depth, k - pc)
-        first = start if pc == 0 else PREVIOUS
-        last = finish if pc + kc == k else NOTHING
-        for ic in range(0, m, MC):  # loop 3
-            mc = min(MC, m - ic)
-            a_block, a_stride = advance(a, ic * a_row_stride + pc * a_column_stride), max(a_row_stride, a_column_stride)
-            if n > (MIN_PANELS_PER_COPY - 1) * NR:
-                block = advance(packed, KC * NR)
-                if a_column_stride == 1:
-                    copy_block(a_block, a_stride, mc, kc, block, KC_STRIDE)
-                    a_block, a_stride = block, KC_STRIDE
-                else:
-                    copy_block(a_block, a_stride, kc, mc, block, MC_STRIDE)
-                    a_block, a_stride = block, MC_STRIDE
-            for jr in range(0, n, NR):  # loop 2
-                columns = min(NR, n - jr)
-                wide = columns > VL
-                b_panel, b_stride = advance(b, pc * b_row_stride + jr * b_column_stride), b_row_stride
-                in_place = b_column_stride == 1 and columns in (NR, VL)
-                if not in_place or (mc > MIN_TILES_PER_COPY * MR and b_row_stride > NR):
-                    b_stride = NR if wide else VL
-                    pack_panel(b_panel, b_row_stride, b_column_stride, kc, columns, b_stride, packed)
-                    b_panel = packed
-                target, bias_part = advance(c, ic * c_stride + jr), advance(bias, jr)
-                outputs = advance(h, ic * c_stride + jr)
-                if a_column_stride == 1:
-                    if wide:
+    m_step = ((m + n_blocks - 1) // n_blocks + MR - 1) // MR * MR  # blocks of equal height
+    if k <= STRIP_DEPTH and n > MIN_PANELS_PER_COPY * NR:
+        m_step = MR
+    n_slots = 1 if m <= m_step else (min(n, most_columns) + NR - 1) // NR
+    conflicting_a = CONFLICTING_BYTES if a_column_stride == 1 else CONFLICTING_BYTES // 4
+    copy_a = n >= MIN_PANELS_PER_COPY * NR and a_stride * itemsize % conflicting_a == 0
+    copy_b = b_column_stride != 1 or (m >= MIN_TILES_PER_COPY * MR and b_row_stride * itemsize % CONFLICTING_BYTES == 0)
+    block = advance(packed, n_slots * min(k, KC) * NR)
+    for jc in range(0, n, most_columns):  # loop 5
+        nc = min(most_columns, n - jc)
+        for pc in range(0, k, depth):  # loop 4
+            kc = min(depth, k - pc)
+            first = start if pc == 0 else PREVIOUS
+            last = finish if pc + kc == k else NOTHING
+            for ic in range(0, m, m_step):  # loop 3
+                mc = min(m_step, m - ic)
+                strip, stride = advance(a, ic * a_row_stride + pc * a_column_stride), a_stride
+                if copy_a and a_column_stride == 1:
+                    copy_block(strip, stride, mc, kc, block, KC_STRIDE)
+                    strip, stride = block, KC_STRIDE
+                elif copy_a:
+                    copy_block(strip, stride, kc, mc, block, MC_STRIDE)
+                    strip, stride = block, MC_STRIDE
+                for jr in range(jc, jc + nc, NR):  # loop 2
+                    columns = min(NR, n - jr)
+                    wide = columns > VL
+                    panel, b_stride = advance(b, pc * b_row_stride + jr * b_column_stride), b_row_stride
+                    if copy_b or columns not in (NR, VL):
+                        slot, b_stride = packed if n_slots == 1 else advance(packed, (jr - jc) * kc), NR if wide else VL
+                        if ic == 0 or n_slots == 1:
+                            pack_panel(panel, b_row_stride, b_column_stride, kc, columns, b_stride, slot)
+                        panel = slot
+                    target, bias_part = advance(c, ic * c_stride + jr), advance(bias, jr)
+                    outputs = advance(h, ic * c_stride + jr)
+                    if a_column_stride == 1:
+                        if wide:
+                            _tiles(
+                                rows_wide, rows_wide_short, mc, kc, strip, stride, stride, panel, b_stride,
+                                target, c_stride, columns, first, bias_part, last, activation, outputs,
+                            )  # fmt: skip
+                        else:
+                            _tiles(
+                                rows_narrow, rows_narrow_short, mc, kc, strip, stride, stride, panel, b_stride,
+                                target, c_stride, columns, first, bias_part, last, activation, outputs,
+                            )  # fmt: skip
+                    elif wide:
                         _tiles(
-                            rows_wide, rows_wide_short, mc, kc, a_block, a_stride, a_stride, b_panel, b_stride,
+                            columns_wide, columns_wide_short, mc, kc, strip, 1, stride, panel, b_stride,
                             target, c_stride, columns, first, bias_part, last, activation, outputs,
                         )  # fmt: skip
                     else:
                         _tiles(
-                            rows_narrow, rows_narrow_short, mc, kc, a_block, a_stride, a_stride, b_panel, b_stride,
+                            columns_narrow, columns_narrow_short, mc, kc, strip, 1, stride, panel, b_stride,
                             target, c_stride, columns, first, bias_part, last, activation, outputs,
                         )  # fmt: skip
-                elif wide:
-                    _tiles(
-                        columns_wide, columns_wide_short, mc, kc, a_block, 1, a_stride, b_panel, b_stride,
-                        target, c_stride, columns, first, bias_part, last, activation, outputs,
-                    )  # fmt: skip
-                else:
-                    _tiles(
-                        columns_narrow, columns_narrow_short, mc, kc, a_block, 1, a_stride, b_panel, b_stride,
-                        target, c_stride, columns, first, bias_part, last, activation, outputs,
-                    )  # fmt: skip
 
 
 @entry_point

@@ -38,11 +38,11 @@ from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 
 
 class VecType(types.Type):
-    """A vector of `length` elements of the numba float type `dtype`."""
+    """A vector of `length` elements of the numba float type `dtype`, in one register or in several."""
 
-    def __init__(self, dtype: types.Float) -> None:
+    def __init__(self, dtype: types.Float, registers: int = 1) -> None:
         self.dtype = dtype
-        self.length = VECTOR_BYTES * 8 // dtype.bitwidth
+        self.length = registers * VECTOR_BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vec({dtype}x{self.length})")
 
 
@@ -289,6 +289,22 @@ for _operator, _instruction in (
     (operator.truediv, "fdiv"),
 ):
     _overload_operator(_operator, _instruction)
+
+
+@intrinsic
+def _negated(typingctx: Any, a: Any) -> Any:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fneg(args[0])
+
+    return a(a), codegen
+
+
+@overload(operator.neg)
+def _negative(a):
+    """``-a``, which costs nothing before an `fma`."""
+    if isinstance(a, VecType):
+        return lambda a: _negated(a)
+    return None
 
 
 def _elementwise(llvm_name: str, n_args: int) -> Any:

@@ -38,13 +38,17 @@ class Network(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """A `Network` inside compiled code, as pointers: passing an array would count its references at every call."""
+    """A `Network` inside compiled code, as pointers: passing an array would count its references at every call.
+
+    padded : whether rows of weights are laid apart by `blocking.padded_width`.
+    """
 
     sizes: Any
     activations: Any
     n_layers: int
     loss: int
     bias: bool
+    padded: bool
 
 
 class Samples(NamedTuple):

@@ -2,18 +2,29 @@
 
 In elements of the network's dtype, with the batch rounded up to whole vectors: batch x (sum of the layers' widths, and
 one for each layer) for outputs, 2 x batch x (largest width) for deltas, one gradient per parameter, the copies of
-`gemm.packed_size`, one batch of rows for shuffled data, and one more for small networks with samples in lanes.
+`gemm.packed_size` for each thread, one batch of rows for shuffled data, and one more for small networks with samples in
+lanes; widths whose rows would compete for the same cache sets are padded, and then the weights are trained in a padded
+copy.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kernels.aligned import aligned_empty, aligned_zeros
+from kernels.blocking import CACHE_LINE, padded_width
 from kernels.gemm import packed_size
 from kernels.samples_in_lanes import padded_batch, suits_lanes
 from kernels.structs import Network
+
+# Losses are added up over chunks of so many rows: two tiles of 14 rows and one of 4, whole vectors of any type.
+CHUNK_ROWS = 32
+
+# The arrays of a team's counters: each counter has a cache line of its own.
+COUNTER_STRIDE = CACHE_LINE // 8
 
 
 class Workspace(NamedTuple):
@@ -21,23 +32,31 @@ class Workspace(NamedTuple):
 
     outputs : the layers' outputs, one behind the other: (batch, width) each, or (width + 1, batch) in lanes.
     delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest width).
-    gradients : the layout of the parameters.
-    packed : copies of operands of a matrix product.
+    weights : the parameters with padded rows while they are trained; empty where no row needs that.
+    gradients : the layout of the parameters, or of the padded ones.
+    packed : copies of operands of a matrix product, a row for each thread.
     batch_x, batch_y : the rows of a shuffled batch.
     lanes_x, lanes_y : a batch with samples in lanes, see `samples_in_lanes`.
+    partial_sums : float64 (n_chunks,), what chunks of rows contribute to a sum.
+    counters : int64 (1 + n_threads, COUNTER_STRIDE), meetings of the team and of each thread, see `team`.
     batch_size : rows of the largest batch.
+    rank : which of the threads uses this.
     """
 
     outputs: np.ndarray
     delta: np.ndarray
     other_delta: np.ndarray
+    weights: np.ndarray
     gradients: np.ndarray
     packed: np.ndarray
     batch_x: np.ndarray
     batch_y: np.ndarray
     lanes_x: np.ndarray
     lanes_y: np.ndarray
+    partial_sums: np.ndarray
+    counters: np.ndarray
     batch_size: int
+    rank: int
 
 
 class Memory(NamedTuple):
@@ -46,31 +65,48 @@ class Memory(NamedTuple):
     outputs: Any
     delta: Any
     other_delta: Any
+    weights: Any
     gradients: Any
     packed: Any
     batch_x: Any
     batch_y: Any
     lanes_x: Any
     lanes_y: Any
+    partial_sums: Any
+    team: Any
     in_lanes: bool
+    padded: bool
     batch_size: int
 
 
-def allocate_workspace(network: Network, n_parameters: int, batch_size: int, dtype: np.dtype) -> Workspace:
+def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_threads: int = 1) -> Workspace:
     """Allocate what steps of up to `batch_size` rows need."""
+    dtype = np.dtype(dtype)
     sizes = [int(size) for size in network.sizes]
-    widest, itemsize = max(sizes), np.dtype(dtype).itemsize
-    padded = padded_batch(batch_size, itemsize)
+    widths = [padded_width(size, dtype.itemsize) for size in sizes]
+    padded = padded_batch(batch_size, dtype.itemsize)
     in_lanes = suits_lanes(network)
+    n_biases = sum(sizes[1:]) if network.bias else 0
+    n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
+    n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     return Workspace(
-        outputs=np.empty(padded * (sum(sizes[1:]) + len(sizes)), dtype),
-        delta=np.zeros(padded * widest, dtype),
-        other_delta=np.zeros(padded * widest, dtype),
-        gradients=np.empty(n_parameters, dtype),
-        packed=np.empty(packed_size(batch_size, sizes, itemsize), dtype),
-        batch_x=np.empty(batch_size * sizes[0], dtype),
-        batch_y=np.empty(batch_size * sizes[-1], dtype),
-        lanes_x=np.empty(padded * (sizes[0] + 1) if in_lanes else 0, dtype),
-        lanes_y=np.empty(padded * sizes[-1] if in_lanes else 0, dtype),
+        outputs=aligned_empty(padded * (sum(widths[1:]) + len(sizes)), dtype),
+        delta=aligned_zeros(padded * max(widths), dtype),
+        other_delta=aligned_zeros(padded * max(widths), dtype),
+        weights=aligned_zeros(n_padded if n_padded > n_parameters else 0, dtype),
+        gradients=aligned_zeros(n_padded, dtype),
+        packed=aligned_empty(n_threads * packed_size(batch_size, sizes, dtype.itemsize), dtype).reshape(n_threads, -1),
+        batch_x=aligned_empty(batch_size * sizes[0], dtype),
+        batch_y=aligned_empty(batch_size * sizes[-1], dtype),
+        lanes_x=aligned_empty(padded * (sizes[0] + 1) if in_lanes else 0, dtype),
+        lanes_y=aligned_empty(padded * sizes[-1] if in_lanes else 0, dtype),
+        partial_sums=np.zeros(-(-batch_size // CHUNK_ROWS)),
+        counters=aligned_zeros((1 + n_threads) * COUNTER_STRIDE, np.int64).reshape(1 + n_threads, -1),
         batch_size=batch_size,
+        rank=0,
     )
+
+
+def workspaces_of_threads(workspace: Workspace) -> list[Workspace]:
+    """Return a team's views of one workspace, in the order of their ranks."""
+    return [workspace._replace(rank=rank) for rank in range(len(workspace.packed))]

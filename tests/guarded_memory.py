@@ -82,7 +82,7 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
     for loss, output in (("mse", "sigmoid"), ("cross_entropy", "softmax"), ("cross_entropy", "sigmoid")):
         codes = [ACTIVATIONS[name] for name in ("tanh", "relu", output)]
         network = Network(np.array(sizes, np.int64), np.array(codes, np.int64), LOSSES[loss], True)
-        buffers = allocate_workspace(network, n_parameters, rows, np.dtype(dtype))
+        buffers = allocate_workspace(network, rows, np.dtype(dtype))
         fields: dict[str, Any] = {
             name: guarded(0 * buffer) if isinstance(buffer, np.ndarray) else buffer
             for name, buffer in buffers._asdict().items()

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.vector_length
 MAX_ULP = {
     ("exp", "float32"): 2.0,
     ("exp", "float64"): 2.0,
-    ("sigmoid", "float32"): 3.0,
+    ("sigmoid", "float32"): 2.0,
     ("sigmoid", "float64"): 4.0,
-    ("tanh", "float32"): 3.0,
+    ("tanh", "float32"): 2.0,
     ("tanh", "float64"): 4.0,
 }
 DTYPES = ("float32", "float64")

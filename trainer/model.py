@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.activations import ACTIVATIONS
+from kernels.aligned import aligned_zeros
 from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective, Samples
@@ -95,7 +96,7 @@ class MLP:
         )
         n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
         n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
-        self.parameters = np.zeros(n_weights + n_biases, dtype=self.dtype)
+        self.parameters = aligned_zeros(n_weights + n_biases, self.dtype)
         weight_seed, shuffle_seed = np.random.SeedSequence(random_state).spawn(2)
         self._shuffle_state = shuffle_seed.generate_state(1, np.uint64)
         if self.init == "article":
@@ -130,7 +131,7 @@ class MLP:
         """Return the outputs (n_samples, n_outputs) for X (n_samples, n_features)."""
         x = self._inputs(X)
         out = np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
-        workspace = allocate_workspace(self._network, self.parameters.size, min(x.shape[0], 256), self.dtype)
+        workspace = allocate_workspace(self._network, min(x.shape[0], 256), self.dtype)
         BACKENDS[self.backend].forward(self._network, self.parameters, x, workspace, out)
         return out
 
@@ -171,11 +172,11 @@ class MLP:
 
     def _loss_and_gradients(self, X: np.ndarray, Y: np.ndarray, l2: float, l1: float) -> tuple[float, np.ndarray]:
         samples = self._samples(X, Y)
-        workspace = allocate_workspace(self._network, self.parameters.size, samples.x.shape[0], self.dtype)
+        workspace = allocate_workspace(self._network, samples.x.shape[0], self.dtype)
         loss = BACKENDS[self.backend].loss_and_gradients(
             self._network, self.parameters, samples.x, samples.y, workspace, objective(l2=l2, l1=l1)
         )
-        return loss, workspace.gradients
+        return loss, workspace.gradients[: self.parameters.size]
 
     def _inputs(self, X: np.ndarray) -> np.ndarray:
         return check_rows("X", X, self.layer_sizes[0], self.dtype)

@@ -89,7 +89,7 @@ class Run:
         self._evaluated, self._validation = evaluated or nothing, validation or nothing
         random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
-        self._workspace = allocate_workspace(network, parameters.size, batch_size, parameters.dtype)
+        self._workspace = allocate_workspace(network, batch_size, parameters.dtype)
         self.period = 0
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
