@@ -14,9 +14,13 @@ from kernels.workspace import Workspace
 
 @dataclass(frozen=True)
 class Backend:
-    """The functions of one backend; `reference` documents each."""
+    """The functions of one backend; `reference` documents each.
+
+    shares_work : whether the threads of a team may run `train` together.
+    """
 
     name: str
+    shares_work: bool
     matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_nt: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -31,6 +35,7 @@ class Backend:
 BACKENDS = {
     "numba": Backend(
         "numba",
+        True,
         gemm.matmul,
         gemm.matmul_tn,
         gemm.matmul_nt,
@@ -43,6 +48,7 @@ BACKENDS = {
     ),
     "numpy": Backend(
         "numpy",
+        False,
         reference.matmul,
         reference.matmul_tn,
         reference.matmul_nt,

@@ -75,7 +75,7 @@ def _write_whole(pointer: Any, i: int, value: Any, n: int) -> None:
 def _squared_error(
     read: Any, write: Any, function: Any, derivative: Any, z: Any, y: Any, delta: Any, n: int, scale: Any
 ) -> Any:
-    """Overwrite z by h = function(z), write scale (h - y) h'(z) to delta and return sum((h - y)**2)."""
+    """Overwrite z by h = function(z), write scale (h - y) h'(z) to delta, return the lanes' sums of (h - y)**2."""
     total = splat(z, 0.0)
     for i in range(0, n, lanes(z)):
         h = function(read(z, i, n - i))
@@ -83,7 +83,7 @@ def _squared_error(
         total = fma(error, error, total)
         write(z, i, h, n - i)
         write(delta, i, error * derivative(h) * splat(z, scale), n - i)
-    return sum_lanes(total)
+    return total
 
 
 @inlined
@@ -110,19 +110,25 @@ def squared_error(activation: int, z: Any, y: Any, delta: Any, rows: int, column
     """
     if activation == SOFTMAX:
         activate(SOFTMAX, z, rows, columns)
-    total = _squared_error_of(_read_first, _write_first, activation, z, y, delta, rows * columns, scale)
+    total = sum_lanes(_squared_error_of(_read_first, _write_first, activation, z, y, delta, rows * columns, scale))
     if activation == SOFTMAX:
         multiply_by_derivative(SOFTMAX, z, delta, rows, columns)
     return total
 
 
 @kernel
-def squared_error_in_lanes(activation: int, z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
-    """Do what `squared_error` does for one output of n samples, in memory up to the next whole vector.
+def squared_error_in_lanes(
+    activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
+) -> Any:
+    """Do what `squared_error` does for n samples in rows of outputs, in memory up to the next whole vector.
 
     What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
     """
-    return _squared_error_of(_read_whole, _write_whole, activation, z, y, delta, n, scale)
+    total = splat(z, 0.0)
+    for j in range(n_out):
+        row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
+        total = total + _squared_error_of(_read_whole, _write_whole, activation, row_z, row_y, row_delta, n, scale)
+    return sum_lanes(total)
 
 
 @inlined
@@ -178,13 +184,20 @@ def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: i
 
 @called
 def output_delta_in_lanes(
-    loss: int, activation: int, z: Any, y: Any, delta: Any, n: int, stride: int, scale: Any
+    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
 ) -> Any:
-    """Do what `output_delta` does for one output of n samples; all have room for `stride`, a multiple of the lanes."""
+    """Do what `output_delta` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
+
+    What pads the last vector of the samples gets a delta of zero.
+    """
     if loss == MSE:
-        return 0.5 * np.float64(squared_error_in_lanes(activation, z, y, delta, n, scale))
-    store(delta, stride - lanes(z), splat(z, 0.0))
-    return cross_entropy(activation, z, y, delta, 1, n, scale)
+        return 0.5 * np.float64(squared_error_in_lanes(activation, z, y, delta, n_out, n, stride, scale))
+    total, VL = 0.0, lanes(z)
+    for j in range(n_out):
+        row = j * stride
+        store(delta, row + (n - 1) // VL * VL, splat(z, 0.0))
+        total += cross_entropy(activation, advance(z, row), advance(y, row), advance(delta, row), 1, n, scale)
+    return total
 
 
 @kernel

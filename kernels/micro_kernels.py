@@ -90,8 +90,3 @@ columns_wide = _make("columns_wide", MR, NV, _from_column, short=False)
 columns_wide_short = _make("columns_wide_short", SHORT_MR, NV, _from_column, short=True)
 columns_narrow = _make("columns_narrow", MR, 1, _from_column, short=False)
 columns_narrow_short = _make("columns_narrow_short", SHORT_MR, 1, _from_column, short=True)
-
-# For matrices with few rows and long columns, see `samples_in_lanes`.
-LONG_NV = 4
-rows_long_short = _make("rows_long_short", SHORT_MR, LONG_NV, _from_row, short=True)
-columns_long_short = _make("columns_long_short", SHORT_MR, LONG_NV, _from_column, short=True)

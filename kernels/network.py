@@ -65,8 +65,8 @@ def batch_loss_and_gradients(
 ) -> float:
     """Write the gradients of one batch to the workspace and return its loss, penalties included."""
     scale = 1.0 if objective.article else 1.0 / rows
-    total = _forward_to_delta(network, parameters, x, y, rows, workspace, scale)
-    _backward(network, parameters, x, rows, workspace, workspace.gradients, ZERO)
+    total = _to_deltas(network, parameters, x, y, rows, workspace, scale)
+    _accumulate(network, parameters, x, rows, workspace, workspace.gradients, ZERO)
     penalty = 0.0
     if objective.l2 != 0.0 or objective.l1 != 0.0:
         penalty = _add_penalties(network, parameters, rows, workspace, objective)
@@ -87,74 +87,63 @@ def batch_loss_and_update(
 
     Where the loss is not finite nothing is changed.
     """
-    total = _forward_to_delta(network, parameters, x, y, rows, workspace, -learning_rate)
+    total = _to_deltas(network, parameters, x, y, rows, workspace, -learning_rate)
     if math.isfinite(total):
-        _backward(network, parameters, x, rows, workspace, parameters, PREVIOUS)
+        _accumulate(network, parameters, x, rows, workspace, parameters, PREVIOUS)
     return total / rows
 
 
 @inlined
-def _lanes_stride(like: Any, rows: int) -> int:
-    VL = lanes(like)
-    return (rows + VL - 1) // VL * VL
-
-
-@inlined
-def load_batch(x: Any, y: Any, n_in: int, n_out: int, rows: int, workspace: Memory) -> None:
+def load_batch(network: Layers, x: Any, y: Any, rows: int, workspace: Memory) -> None:
     """Bring a batch to where the steps on it read it, if that is not where it lies."""
     if workspace.in_lanes:
-        stride = _lanes_stride(x, rows)
-        samples_in_lanes.load_transposed(x, rows, n_in, workspace.lanes_x, stride)
-        samples_in_lanes.load_transposed(y, rows, n_out, workspace.lanes_y, stride)
+        samples_in_lanes.load_batch(network, x, y, rows, workspace.lanes_x, workspace.lanes_y, workspace.outputs)
 
 
 @called
 def batch_absolute_error(network: Layers, y: Any, rows: int, workspace: Memory) -> float:
     """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    outputs = workspace.outputs
     if workspace.in_lanes:
-        targets = workspace.lanes_y
-        return samples_in_lanes.absolute_error_in_lanes(network, outputs, targets, rows, _lanes_stride(y, rows))
+        return samples_in_lanes.absolute_error_in_lanes(network, workspace.outputs, workspace.lanes_y, rows)
     return samples_in_rows.absolute_error_in_rows(network, y, rows, workspace)
 
 
 @inlined
-def _backward(network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory, target: Any, start: int) -> None:
+def _to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, scale: float) -> float:
+    """Write scale times the deltas that `_accumulate` begins with, return the loss summed over the rows."""
     if workspace.in_lanes:
-        samples_in_lanes.backward(
+        return samples_in_lanes.to_deltas(
             network,
             parameters,
             workspace.lanes_x,
-            _lanes_stride(x, rows),
+            workspace.lanes_y,
+            rows,
             workspace.outputs,
             workspace.delta,
-            workspace.other_delta,
+            scale,
+            True,
+        )
+    return samples_in_rows.forward_to_delta(network, parameters, x, y, rows, workspace, scale)
+
+
+@inlined
+def _accumulate(
+    network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory, target: Any, start: int
+) -> None:
+    """Write the gradients of all layers to `target`, or add them there where start is PREVIOUS."""
+    if workspace.in_lanes:
+        samples_in_lanes.accumulate_gradients(
+            network,
+            workspace.lanes_x,
+            rows,
+            workspace.outputs,
+            workspace.delta,
             target,
             start,
             workspace.packed,
         )
     else:
         samples_in_rows.backward(network, parameters, x, rows, workspace, target, start)
-
-
-@inlined
-def _forward_to_delta(
-    network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, scale: float
-) -> float:
-    """Write scale times the last layer's delta, return the loss summed over the rows."""
-    if workspace.in_lanes:
-        return samples_in_lanes.forward_to_delta(
-            network,
-            parameters,
-            workspace.lanes_x,
-            workspace.lanes_y,
-            rows,
-            _lanes_stride(x, rows),
-            workspace.outputs,
-            workspace.delta,
-            scale,
-        )
-    return samples_in_rows.forward_to_delta(network, parameters, x, y, rows, workspace, scale)
 
 
 @called
@@ -230,5 +219,5 @@ def loss_and_gradients(
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
     layers, memory, rows = layers_of(network, False), memory_of(workspace), x.shape[0]
     rows_x, rows_y = address(x, 0), address(y, 0)
-    load_batch(rows_x, rows_y, x.shape[1], y.shape[1], rows, memory)
+    load_batch(layers, rows_x, rows_y, rows, memory)
     return batch_loss_and_gradients(layers, address(parameters, 0), rows_x, rows_y, rows, memory, objective)

@@ -15,7 +15,7 @@ The pieces, all for use inside compiled functions:
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
-  `copy_sign`, `select_less`, `keep_first`, `sum_lanes`, `max_lanes`.
+  `copy_sign`, `select_less`, `choose_first`, `keep_first`, `sum_lanes`, `max_lanes`.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 Blocks of registers are in `tiles`; what a kernel
@@ -33,7 +33,7 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
-from kernels._jit import named
+from kernels._jit import inlined, named
 from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 
 
@@ -324,14 +324,19 @@ copy_sign = _elementwise("copysign", 2)
 
 
 @intrinsic
-def keep_first(typingctx: Any, value: Any, n: Any) -> Any:
-    """Return the vector with its first `n` lanes (n >= lanes: all) and zeros in the others."""
+def choose_first(typingctx: Any, first: Any, others: Any, n: Any) -> Any:
+    """Return the vector with the first `n` lanes (n <= 0: none, n >= lanes: all) of `first`, the rest of `others`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        zero = ir.Constant(args[0].type, [0.0] * value.length)
-        return builder.select(_first_lanes(builder, value, args[1]), args[0], zero)
+        return builder.select(_first_lanes(builder, first, args[2]), args[0], args[1])
 
-    return value(value, types.intp), codegen
+    return first(first, first, types.intp), codegen
+
+
+@inlined
+def keep_first(value: Any, n: int) -> Any:
+    """Return the vector with its first `n` lanes (n >= lanes: all) and zeros in the others."""
+    return choose_first(value, splat(value, 0.0), n)
 
 
 @intrinsic

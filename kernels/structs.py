@@ -37,6 +37,12 @@ class Network(NamedTuple):
     bias: bool
 
 
+def step_flops(network: Network, rows: int) -> float:
+    """Return the operations of the matrix products of a training step; two for each multiply-add."""
+    products = network.sizes[:-1] * network.sizes[1:]
+    return 2.0 * rows * float(3 * products.sum() - products[0])
+
+
 class Layers(NamedTuple):
     """A `Network` inside compiled code, as pointers: passing an array would count its references at every call.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels._jit import called, entry_point, inlined, out_of_line
+from kernels._jit import called, entry_point, inlined
 from kernels.network import (
     batch_absolute_error,
     batch_loss_and_gradients,
@@ -122,7 +122,7 @@ def _norm(gradients: Any, n: int) -> float:
     return math.sqrt(squares)
 
 
-@called
+@inlined
 def _train(
     layers: Layers,
     weights: Any,
@@ -137,7 +137,6 @@ def _train(
     careful: bool,
 ) -> Progress:
     """Do what `train` does, on parameters that lie as `layers` says."""
-    out_of_line()
     team = memory.team
     x, y, n_samples = address(samples.x, 0), address(samples.y, 0), samples.x.shape[0]
     n_in, n_out = samples.x.shape[1], samples.y.shape[1]
@@ -151,7 +150,7 @@ def _train(
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
     if one_batch:
-        load_batch(x, y, n_in, n_out, n_samples, memory)
+        load_batch(layers, x, y, n_samples, memory)
     for period in range(learning_rates.size):
         rate = learning_rates[period]
         recorded = (first_period + period) % recorder.every == 0
@@ -163,7 +162,7 @@ def _train(
             if team.rank == 0:
                 order.position[0] = start
             if not one_batch:
-                load_batch(batch_x, batch_y, n_in, n_out, rows, memory)
+                load_batch(layers, batch_x, batch_y, rows, memory)
             if careful or recorded or not in_place:
                 loss = batch_loss_and_gradients(layers, weights, batch_x, batch_y, rows, memory, objective)
                 norm = _norm(memory.gradients, n_parameters)
@@ -196,6 +195,8 @@ def _train(
                 row[2] = norm
             _measure(layers, weights, recorder, memory, row)
             records += 1
+            if one_batch:
+                load_batch(layers, x, y, n_samples, memory)  # measuring wrote over it
     return Progress(records, learning_rates.size, 0, norm)
 
 
@@ -239,19 +240,16 @@ def train(
         taken.
     """
     layers, memory = layers_of(network, workspace.weights.size > 0), memory_of(workspace)
-    weights = address(parameters, 0)
-    if not layers.padded:
-        return _train(
-            layers, weights, samples, order, memory, objective, learning_rates, first_period, steps_per_period,
-            recorder, careful,
-        )  # fmt: skip
-    if memory.team.rank == 0:
-        copy_parameters(layers, weights, True, memory.weights)
-    meet(memory.team)
+    given = address(parameters, 0)
+    weights = memory.weights if layers.padded else given
+    if layers.padded:
+        if memory.team.rank == 0:
+            copy_parameters(layers, given, True, weights)
+        meet(memory.team)
     progress = _train(
-        layers, memory.weights, samples, order, memory, objective, learning_rates, first_period, steps_per_period,
+        layers, weights, samples, order, memory, objective, learning_rates, first_period, steps_per_period,
         recorder, careful,
     )  # fmt: skip
-    if memory.team.rank == 0:
-        copy_parameters(layers, memory.weights, False, weights)
+    if layers.padded and memory.team.rank == 0:
+        copy_parameters(layers, weights, False, given)
     return progress

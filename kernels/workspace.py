@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels.aligned import aligned_empty, aligned_zeros
-from kernels.blocking import CACHE_LINE, padded_width
+from kernels.blocking import CACHE_LINE, VECTOR_BYTES, padded_width
 from kernels.gemm import packed_size
-from kernels.samples_in_lanes import padded_batch, suits_lanes
+from kernels.samples_in_lanes import lanes_size, suits_lanes
 from kernels.structs import Network
 
 # Losses are added up over chunks of so many rows: two tiles of 14 rows and one of 4, whole vectors of any type.
@@ -84,22 +84,23 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     dtype = np.dtype(dtype)
     sizes = [int(size) for size in network.sizes]
     widths = [padded_width(size, dtype.itemsize) for size in sizes]
-    padded = padded_batch(batch_size, dtype.itemsize)
     in_lanes = suits_lanes(network)
+    in_blocks = lanes_size(batch_size, sizes[1:], dtype.itemsize) if in_lanes else 0
     n_biases = sum(sizes[1:]) if network.bias else 0
     n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
+    slack = VECTOR_BYTES // dtype.itemsize if in_lanes else 0
     n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     return Workspace(
-        outputs=aligned_empty(padded * (sum(widths[1:]) + len(sizes)), dtype),
-        delta=aligned_zeros(padded * max(widths), dtype),
-        other_delta=aligned_zeros(padded * max(widths), dtype),
-        weights=aligned_zeros(n_padded if n_padded > n_parameters else 0, dtype),
-        gradients=aligned_zeros(n_padded, dtype),
+        outputs=aligned_zeros(max(batch_size * sum(widths[1:]), in_blocks), dtype),
+        delta=aligned_zeros(max(batch_size * max(widths), in_blocks), dtype),
+        other_delta=aligned_zeros(batch_size * max(widths), dtype),
+        weights=aligned_zeros(n_padded + slack if slack or n_padded > n_parameters else 0, dtype),
+        gradients=aligned_zeros(n_padded + slack, dtype),
         packed=aligned_empty(n_threads * packed_size(batch_size, sizes, dtype.itemsize), dtype).reshape(n_threads, -1),
         batch_x=aligned_empty(batch_size * sizes[0], dtype),
         batch_y=aligned_empty(batch_size * sizes[-1], dtype),
-        lanes_x=aligned_empty(padded * (sizes[0] + 1) if in_lanes else 0, dtype),
-        lanes_y=aligned_empty(padded * sizes[-1] if in_lanes else 0, dtype),
+        lanes_x=aligned_zeros(lanes_size(batch_size, sizes[:1], dtype.itemsize) if in_lanes else 0, dtype),
+        lanes_y=aligned_zeros(lanes_size(batch_size, sizes[-1:], dtype.itemsize) if in_lanes else 0, dtype),
         partial_sums=np.zeros(-(-batch_size // CHUNK_ROWS)),
         counters=aligned_zeros((1 + n_threads) * COUNTER_STRIDE, np.int64).reshape(1 + n_threads, -1),
         batch_size=batch_size,
@@ -107,6 +108,12 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     )
 
 
-def workspaces_of_threads(workspace: Workspace) -> list[Workspace]:
-    """Return a team's views of one workspace, in the order of their ranks."""
+def team_of_all(workspace: Workspace) -> list[Workspace]:
+    """Return what the threads of a team are given at the start of a call, in the order of their ranks."""
+    workspace.counters.fill(0)
     return [workspace._replace(rank=rank) for rank in range(len(workspace.packed))]
+
+
+def team_of_one(workspace: Workspace) -> list[Workspace]:
+    """Return the view of a workspace for a thread that works alone."""
+    return [workspace._replace(packed=workspace.packed[:1])]

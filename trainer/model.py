@@ -21,6 +21,7 @@ from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weig
 from trainer.parameters import ParameterViews, assign, split_layers
 from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
+from trainer.threads import check_threads
 
 HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 DTYPES = ("float32", "float64")
@@ -52,6 +53,9 @@ class MLP:
         Seed of the initial weights and of shuffling; None draws one from the operating system.
     init : {"glorot", "article"}
         Initial weights, see `trainer.initialization`; biases start at zero.
+    threads : int or None
+        How many threads compute, in the numba backend; None takes as many cores as pay for the size of a step. The
+        results are the same, to the bit, for every number.
 
     Raises
     ------
@@ -71,6 +75,7 @@ class MLP:
         backend: str = "numba",
         random_state: int | None = None,
         init: str = "glorot",
+        threads: int | None = None,
     ) -> None:
         self.layer_sizes = check_sizes("layer_sizes", layer_sizes)
         self.activation = check_choice("activation", activation, HIDDEN_ACTIVATIONS)
@@ -80,6 +85,7 @@ class MLP:
         self.dtype = np.dtype(check_choice("dtype", _dtype_name(dtype), DTYPES))
         self.backend = check_choice("backend", backend, tuple(BACKENDS))
         self.init = check_choice("init", init, INITIALIZATIONS)
+        self.threads = check_threads(threads)
         if random_state is not None:
             most = MAX_LEGACY_SEED if self.init == "article" else MAX_COUNT
             check_count("random_state", random_state, least=0, most=most)
@@ -217,6 +223,7 @@ class MLP:
             record_every=record_every,
             evaluated=self._samples(*evaluated) if evaluated else None,
             validation=self._samples(*validation) if validation else None,
+            threads=self.threads,
         )
 
     def train_steps(

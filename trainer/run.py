@@ -8,12 +8,15 @@ by its callers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from kernels.backends import Backend
-from kernels.structs import RECORD_COLUMNS, Network, Objective, Order, Progress, Recorder, Samples
-from kernels.workspace import allocate_workspace
+from kernels.samples_in_lanes import suits_lanes
+from kernels.structs import RECORD_COLUMNS, Network, Objective, Order, Progress, Recorder, Samples, step_flops
+from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
+from trainer.threads import run_together, threads_that_pay
 
 
 class DivergenceError(ArithmeticError):
@@ -65,6 +68,8 @@ class Run:
         Periods whose number is divisible by this are recorded.
     evaluated, validation : Samples or None
         Measured after each recorded period.
+    threads : int or None
+        How many threads take part; None for as many as pay. The results do not depend on it.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Run:
         record_every: int,
         evaluated: Samples | None = None,
         validation: Samples | None = None,
+        threads: int | None = None,
     ) -> None:
         nothing = Samples(samples.x[:0], samples.y[:0])
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
@@ -89,26 +95,37 @@ class Run:
         self._evaluated, self._validation = evaluated or nothing, validation or nothing
         random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
-        self._workspace = allocate_workspace(network, batch_size, parameters.dtype)
+        if not backend.shares_work or suits_lanes(network):
+            threads = 1
+        elif threads is None:
+            threads = threads_that_pay(step_flops(network, batch_size))
+        self._workspace = allocate_workspace(network, batch_size, parameters.dtype, threads)
         self.period = 0
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
     def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))
-        progress = self._backend.train(
-            self._network,
-            self._parameters,
-            self._samples,
-            self._order,
-            self._workspace,
-            self._objective,
-            learning_rates,
-            self.period,
-            self._steps_per_period,
-            Recorder(table, self._record_every, self._evaluated, self._validation),
-            careful,
-        )
+        recorder = Recorder(table, self._record_every, self._evaluated, self._validation)
+
+        def train(workspace: Workspace) -> Progress:
+            return self._backend.train(
+                self._network,
+                self._parameters,
+                self._samples,
+                self._order,
+                workspace,
+                self._objective,
+                learning_rates,
+                self.period,
+                self._steps_per_period,
+                recorder,
+                careful,
+            )
+
+        alone = careful or not learning_rates.size
+        team = team_of_one(self._workspace) if alone else team_of_all(self._workspace)
+        progress = run_together([partial(train, workspace) for workspace in team])[0]
         return progress, table[: progress.records]
 
     def advance(self, learning_rates: np.ndarray) -> np.ndarray:

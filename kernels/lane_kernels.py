@@ -1,0 +1,173 @@
+"""The inner loops of `samples_in_lanes`, on blocks of samples.
+
+A block holds `BLOCK_VECTORS` vectors of samples; in memory a feature of a block is one row, the next feature's row
+follows at once. So every address within a block is a base plus a constant. One body serves the products; it is compiled
+for how the weights are read, a number of rows, and for whole blocks or single vectors. Another one adds up weight
+gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kernels._jit import inlined, kernel, named, out_of_line
+from kernels.activations import (
+    RELU,
+    SIGMOID,
+    TANH,
+    identity_derivative,
+    relu_derivative,
+    sigmoid_derivative,
+    tanh_derivative,
+)
+from kernels.micro_kernels import PREVIOUS
+from kernels.simd import advance, broadcast, choose_first, fma, get, lanes, load, put, store
+from kernels.tiles import store_lane_sums, tile
+
+BLOCK_VECTORS = 4
+
+# Rows of a product that are computed together: 4 x 4 vectors hide the latency of two multiply-adds per cycle.
+ROWS = 4
+
+# Sums that a tile of a weight gradient holds, one vector of partial sums each.
+GRADIENT_SUMS = 16
+
+
+@inlined
+def _transposed(a: Any, stride: int, i: int, p: int) -> Any:
+    return broadcast(a, p * stride + i)
+
+
+@inlined
+def _as_it_lies(a: Any, stride: int, i: int, p: int) -> Any:
+    return broadcast(a, i * stride + p)
+
+
+@inlined
+def _multiply(
+    element: Callable[..., Any], acc: Any, n_rows: int, n_vectors: int, k: int, a: Any, a_stride: int, b: Any, rows: int
+) -> None:
+    """Add A (rows, k) B (k, samples) to a tile; rows beyond repeat the last one."""
+    VL, b_row = lanes(a), tile(a, 1, BLOCK_VECTORS)
+    for p in range(k):
+        for v in range(n_vectors):
+            b_row[0, v] = load(b, (p * BLOCK_VECTORS + v) * VL)
+        for i in range(n_rows):
+            a_ip = element(a, a_stride, min(i, rows - 1), p)
+            for v in range(n_vectors):
+                acc[i, v] = fma(a_ip, b_row[0, v], acc[i, v])
+
+
+@inlined
+def _store_times(
+    derivative: Callable[..., Any], acc: Any, n_rows: int, n_vectors: int, h: Any, c: Any, rows: int
+) -> None:
+    VL = lanes(c)
+    for i in range(n_rows):
+        if i < rows:
+            for v in range(n_vectors):
+                place = (i * BLOCK_VECTORS + v) * VL
+                store(c, place, acc[i, v] * derivative(load(h, place)))
+
+
+def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]:
+    """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples)."""
+
+    @named(name)
+    def forward(k: int, weight: Any, n_out: int, h: Any, z: Any, rows: int) -> None:
+        out_of_line()
+        VL, acc = lanes(h), tile(h, n_rows, n_vectors)
+        _multiply(_transposed, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
+        for i in range(n_rows):
+            if i < rows:
+                for v in range(n_vectors):
+                    store(z, (i * BLOCK_VECTORS + v) * VL, acc[i, v])
+
+    return kernel(forward)
+
+
+def _make_backward(name: str, n_vectors: int) -> Callable[..., None]:
+    """Compile d_h (rows, samples) = weight delta * derivative(h) for rows <= ROWS inputs; delta is (n_out, samples)."""
+
+    @named(name)
+    def backward(n_out: int, weight: Any, delta: Any, activation: int, h: Any, d_h: Any, rows: int) -> None:
+        out_of_line()
+        acc = tile(h, ROWS, n_vectors)
+        _multiply(_as_it_lies, acc, ROWS, n_vectors, n_out, weight, n_out, delta, rows)
+        if activation == SIGMOID:
+            _store_times(sigmoid_derivative, acc, ROWS, n_vectors, h, d_h, rows)
+        elif activation == TANH:
+            _store_times(tanh_derivative, acc, ROWS, n_vectors, h, d_h, rows)
+        elif activation == RELU:
+            _store_times(relu_derivative, acc, ROWS, n_vectors, h, d_h, rows)
+        else:
+            _store_times(identity_derivative, acc, ROWS, n_vectors, h, d_h, rows)
+
+    return kernel(backward)
+
+
+forward_block = _make_forward("forward_block", ROWS, BLOCK_VECTORS)
+forward_pair = _make_forward("forward_pair", 2, BLOCK_VECTORS)
+forward_vector = _make_forward("forward_vector", ROWS, 1)
+backward_block = _make_backward("backward_block", BLOCK_VECTORS)
+backward_vector = _make_backward("backward_vector", 1)
+
+
+def _make_gradient(n_columns: int) -> Callable[..., None]:
+    """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
+
+    A tile's sums are neighbours in memory where it is one row high, or as wide as the weight.
+    """
+    n_rows = GRADIENT_SUMS // n_columns
+
+    @named(f"add_gradient_of_{n_columns}")
+    def add_gradient(
+        h: Any,
+        n_in: int,
+        h_block: int,
+        delta: Any,
+        n_out: int,
+        delta_block: int,
+        n_vectors: int,
+        start: int,
+        d_weight: Any,
+        sums: Any,
+    ) -> None:
+        VL = lanes(h)
+        for j in range(0, n_out, n_columns):
+            for i in range(0, n_in, n_rows):
+                acc, row = tile(h, n_rows, n_columns), tile(h, 1, n_columns)
+                features, errors = advance(h, i * BLOCK_VECTORS * VL), advance(delta, j * BLOCK_VECTORS * VL)
+                for v in range(n_vectors):
+                    for t in range(n_columns):
+                        row[0, t] = load(errors, t * BLOCK_VECTORS * VL)
+                    for s in range(n_rows):
+                        feature = load(features, s * BLOCK_VECTORS * VL)
+                        for t in range(n_columns):
+                            acc[s, t] = fma(feature, row[0, t], acc[s, t])
+                    last_of_block = v % BLOCK_VECTORS == BLOCK_VECTORS - 1
+                    features = advance(features, h_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
+                    errors = advance(errors, delta_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
+                store_lane_sums(acc, sums)
+                rows, columns = min(n_rows, n_in - i), min(n_columns, n_out - j)
+                place = advance(d_weight, i * n_out + j)
+                if n_rows == 1 or n_out == n_columns:
+                    n = rows * columns
+                    for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
+                        previous, total = load(place, q), load(sums, q)
+                        if start == PREVIOUS:
+                            total = total + previous
+                        store(place, q, choose_first(total, previous, n - q))
+                else:
+                    for s in range(rows):
+                        for t in range(columns):
+                            before = get(place, s * n_out + t) if start == PREVIOUS else 0.0
+                            put(place, s * n_out + t, before + get(sums, s * n_columns + t))
+
+    return kernel(add_gradient)
+
+
+add_gradient_of_2 = _make_gradient(2)
+add_gradient_of_4 = _make_gradient(4)
+add_gradient_of_16 = _make_gradient(16)
