@@ -1,11 +1,11 @@
-# make train | test | bench | lint | clean. Each makes .venv first if need be; PYTHON chooses the interpreter.
+# make train | test | bench | bench-peers | lint | clean. Each makes .venv if need be; PYTHON chooses the interpreter.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: train test bench lint clean
+.PHONY: train test bench bench-peers lint clean
 
 train: $(VENV)/installed
 	$(BIN)/scratch-mlp train xor --backend numba --plots plots --gif plots/training.gif
@@ -15,8 +15,11 @@ test: $(VENV)/installed-test
 
 bench: $(VENV)/installed-bench
 	mkdir -p results
-	$(BIN)/python -m pytest bench -q --benchmark-disable-gc --benchmark-warmup=off --benchmark-min-rounds=9 \
+	$(BIN)/python -m pytest bench -q --benchmark-disable-gc --benchmark-warmup=off --benchmark-min-rounds=5 \
 	    --benchmark-max-time=1 --benchmark-quiet --benchmark-json=results/benchmarks.json
+
+bench-peers: $(VENV)/installed-peers
+	$(BIN)/python -m bench.peers
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """Options, pinning and the closing report of the benchmarks.
 
 Tests that ask for ``shape``, ``product`` or ``matrix`` run for each entry of the table in `bench.shapes`, and for
-each backend in turn, so that the backends of one shape are timed back to back.
+each variant in turn, so that the variants of one shape are timed back to back. The processor's clock drifts over
+minutes: its peak is measured anew around each timing.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.machine import available_processors, pinned_threads, processor_name
+from bench.machine import available_processors, blas_kernels, pinned_threads, processor_name
 from bench.peak import fma_peak
 from bench.report import Measurement, Workload, report_text, save_figure
 from bench.shapes import ACTIVATION_SHAPES, PRODUCT_SHAPES, TRAINING_SHAPES
+from bench.variants import Variant, product_variants, step_variants
 from kernels.backends import BACKENDS
 from trainer.errors import InputError
 
 MEASUREMENTS = pytest.StashKey[list[Measurement]]()
-PEAKS = pytest.StashKey[list[float]]()
+DURATIONS = pytest.StashKey[dict[tuple[str, str], float]]()
 
 # Times a function that does the workload: measure(work, function, *args).
 Measure = Callable[..., None]
@@ -42,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[MEASUREMENTS], config.stash[PEAKS] = [], []
+    config.stash[MEASUREMENTS], config.stash[DURATIONS] = [], {}
     threads, processors = config.getoption("threads"), available_processors()
     if not 1 <= threads <= processors:
         raise pytest.UsageError(f"--threads: {threads} given, 1 to {processors} accepted")
@@ -59,28 +61,41 @@ def _hidden_sizes(config: pytest.Config) -> set[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    hidden, backend = _hidden_sizes(metafunc.config), metafunc.config.getoption("backend")
+    config, hidden = metafunc.config, _hidden_sizes(metafunc.config)
+    backend, dtype, threads = (config.getoption(name) for name in ("backend", "dtype", "threads"))
+    asked = [Variant(name, dtype, threads) for name in (BACKENDS if backend == "both" else [backend])]
     wanted = [shape for shape in TRAINING_SHAPES if not hidden or str(shape.hidden) in hidden]
-    tables: dict[str, Any] = {"shape": wanted, "product": PRODUCT_SHAPES, "matrix": ACTIVATION_SHAPES}
-    for argument, shapes in tables.items():
-        if argument in metafunc.fixturenames:
-            metafunc.parametrize(argument, shapes, ids=[shape.name for shape in shapes])
-    if "backend" in metafunc.fixturenames:  # after the shapes: the last one varies fastest
-        metafunc.parametrize("backend", list(BACKENDS) if backend == "both" else [backend])
+    cases: dict[str, list[tuple[Any, Variant]]] = {
+        "shape": [(shape, variant) for shape in wanted for variant in step_variants(shape, asked)],
+        "product": [(product, variant) for product in PRODUCT_SHAPES for variant in product_variants(product, asked)],
+        "matrix": [(matrix, variant) for matrix in ACTIVATION_SHAPES for variant in asked],
+    }
+    for argument in set(cases).intersection(metafunc.fixturenames):
+        names = [f"{entry.name}-{variant.name.replace(' ', '-')}" for entry, variant in cases[argument]]
+        metafunc.parametrize((argument, "variant"), cases[argument], ids=names)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def threads(pytestconfig: pytest.Config) -> Iterator[int]:
-    """How many threads may be used; the process is pinned while the benchmarks run."""
+    """How many threads are asked for; the process is pinned to as many processors."""
     number: int = pytestconfig.getoption("threads")
     with pinned_threads(number):
         yield number
 
 
-@pytest.fixture(scope="session")
-def dtype(pytestconfig: pytest.Config) -> str:
-    """Name of the element type."""
-    return str(pytestconfig.getoption("dtype"))
+@pytest.fixture
+def pinned(variant: Variant) -> Iterator[None]:
+    """Pin the process to as many processors as the variant has threads."""
+    if variant.threads > available_processors():
+        pytest.skip(f"{variant.threads} processors are needed, {available_processors()} may be used")
+    with pinned_threads(variant.threads):
+        yield
+
+
+@pytest.fixture
+def durations(pytestconfig: pytest.Config) -> dict[tuple[str, str], float]:
+    """Where to note seconds of what is no workload, by subject and contender, for the table of floors."""
+    return pytestconfig.stash[DURATIONS]
 
 
 @pytest.fixture(scope="session")
@@ -89,39 +104,28 @@ def machine() -> str:
     return processor_name()
 
 
-@pytest.fixture(scope="session")
-def peak(pytestconfig: pytest.Config, dtype: str, threads: int) -> Iterator[float]:
-    """FMA peak in operations per second; measured again after the last benchmark, to show a disturbed run."""
-    peaks = pytestconfig.stash[PEAKS]
-    peaks.append(fma_peak(dtype, threads))
-    yield peaks[0]
-    peaks.append(fma_peak(dtype, threads))
-
-
 @pytest.fixture
 def measure(
-    benchmark: BenchmarkFixture,
-    pytestconfig: pytest.Config,
-    dtype: str,
-    threads: int,
-    machine: str,
-    peak: float,
+    pinned: None, benchmark: BenchmarkFixture, pytestconfig: pytest.Config, variant: Variant, machine: str
 ) -> Measure:
     """Time a function, after one call that is not timed, and note the median of its rounds."""
 
     def measure_function(work: Workload, function: Callable[..., object], *args: object) -> None:
         benchmark.group = f"{work.kind} {work.shape}"
         function(*args)
-        benchmark(function, *args)
         if not benchmark.enabled:
+            benchmark(function, *args)
             return
+        before = fma_peak(variant.dtype, variant.threads)
+        benchmark(function, *args)
+        peak = (before + fma_peak(variant.dtype, variant.threads)) / 2
         statistics: Any = benchmark.stats
         measurement = Measurement(work, statistics.stats.median / work.steps, peak)
         pytestconfig.stash[MEASUREMENTS].append(measurement)
         benchmark.extra_info.update(
-            backend=work.backend,
-            dtype=dtype,
-            threads=threads,
+            backend=variant.backend,
+            dtype=variant.dtype,
+            threads=variant.threads,
             machine=machine,
             fma_peak_gflops=peak / 1e9,
             steps_per_call=work.steps,
@@ -135,15 +139,14 @@ def measure(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    measurements, peaks = config.stash[MEASUREMENTS], config.stash[PEAKS]
-    if not measurements:
+    measurements, durations = config.stash[MEASUREMENTS], config.stash[DURATIONS]
+    if not measurements and not durations:
         return
     threads = config.getoption("threads")
     setting = f"{config.getoption('dtype')}, {threads} thread{'s' if threads > 1 else ''}, {processor_name()}"
-    before_and_after = " and ".join(f"{peak / 1e9:.1f}" for peak in peaks)
-    heading = f"{setting}\nFMA peak before and after: {before_and_after} GFLOP/s"
+    heading = f"unless said: {setting}; {blas_kernels()}"
     terminalreporter.section("backends compared")
-    terminalreporter.write_line(report_text(measurements, heading))
+    terminalreporter.write_line(report_text(measurements, durations, heading))
     figure: Path = config.getoption("figure")
     try:
         drawn = save_figure(measurements, figure, f"784-H-10, 128 samples, {setting}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cpuinfo import get_cpu_info  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 # One entry for each thread of this process, on Linux.
 _THREADS = Path("/proc/self/task")
@@ -18,6 +18,13 @@ _THREADS = Path("/proc/self/task")
 def processor_name() -> str:
     """Return the processor's model, or its architecture where the system does not tell."""
     return str(get_cpu_info().get("brand_raw") or platform.processor() or platform.machine())
+
+
+def blas_kernels() -> str:
+    """Return which BLAS is loaded and which of its kernels it has chosen, such as ``openblas Haswell``."""
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    names = {f"{library['internal_api']} {library.get('architecture', '')}".strip() for library in loaded}
+    return ", ".join(sorted(names)) or "BLAS unknown"
 
 
 def available_processors() -> int:
@@ -31,7 +38,8 @@ def available_processors() -> int:
 def pinned_threads(threads: int) -> Iterator[None]:
     """Hold BLAS to `threads` threads and, where the system can, the process to as many processors.
 
-    The processors are those of the highest numbers: interrupts mostly go to the first.
+    The processors are those of the highest numbers: interrupts mostly go to the first. Processes started meanwhile are
+    held to them as well.
     """
     with threadpool_limits(limits=threads):
         if not hasattr(os, "sched_setaffinity"):

@@ -8,7 +8,6 @@ has another start, read from memory: chains that are alike a compiler may comput
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from kernels.tiles import tile
 
 CHAINS = MR * NV
 STEPS = 1 << 21  # 4 to 20 ms
-ROUNDS = 15
+ROUNDS = 5
 
 # Takes an array (2 + CHAINS,) of x, y and the starts, and a number of steps; returns the sum of all lanes.
 FmaLoop = Callable[[np.ndarray, int], float]
@@ -51,7 +50,7 @@ def fma_loop(numbers: np.ndarray, steps: int) -> float:
 
 
 def fma_peak(dtype: str, threads: int = 1) -> float:
-    """Measure the peak.
+    """Measure the peak, briefly: the clock drifts over minutes, so that each timing wants a peak of its own.
 
     Parameters
     ----------
@@ -63,10 +62,11 @@ def fma_peak(dtype: str, threads: int = 1) -> float:
     Returns
     -------
     float
-        Operations per second, two for each multiply-add; the median of `ROUNDS` measurements.
+        Operations per second, two for each multiply-add; the best of `ROUNDS` measurements, as what disturbs them can
+        only make them slower.
     """
     rates(fma_loop, dtype, threads, rounds=1)  # compiles
-    return statistics.median(rates(fma_loop, dtype, threads, ROUNDS))
+    return max(rates(fma_loop, dtype, threads, ROUNDS))
 
 
 def rates(loop: FmaLoop, dtype: str, threads: int, rounds: int) -> list[float]:

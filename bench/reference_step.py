@@ -1,10 +1,11 @@
 """One training step in float64, straight from the formulas, with a bound on what rounding may do to it.
 
-Sigmoid layers with biases, loss ``1/(2N) sum (y - h)**2``. Beside each matrix goes a matrix of bounds on the error
-of the same quantity computed with unit roundoff u: each operation hands on the errors of its operands and adds its
-own. A sum of n products in any order, fused or not, adds ``gamma(n) = n u / (1 - n u)`` times the sum of their
-magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, 2002, chapter 3); terms that are zero add no
-rounding and are not counted. Used to check a backend before it is timed.
+Sigmoid layers with biases (the last layer may be linear), loss ``1/(2N) sum (y - h)**2``. Beside each matrix goes a
+matrix of bounds on the error of the same quantity computed with unit roundoff u: each operation hands on the errors of
+its operands and adds its own. A sum of n products in any order, fused or not, adds ``gamma(n) = n u / (1 - n u)`` times
+the sum of their magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, 2002, chapter 3); terms that are
+zero add no rounding and are not counted. A gradient may be summed on its own or onto its parameter, term by term. Used
+to check a contender before it is timed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def reference_step(
     y: np.ndarray,
     learning_rate: float,
     dtype: str,
+    output_activation: str = "sigmoid",
 ) -> ReferenceStep:
     """Take one gradient step.
 
@@ -62,6 +64,7 @@ def reference_step(
     learning_rate : float
     dtype : {"float32", "float64"}
         Of the computation that will be compared.
+    output_activation : {"sigmoid", "identity"}
 
     Returns
     -------
@@ -71,16 +74,23 @@ def reference_step(
     u = UNIT_ROUNDOFF[dtype] + UNIT_ROUNDOFF["float64"]  # of the computed result and of this one
     exact_weights = [_exact(weight) for weight in weights]
     outputs = [_exact(x)]
-    for weight, bias in zip(exact_weights, biases, strict=True):
-        outputs.append(_sigmoid(_affine(outputs[-1], weight, bias.astype(np.float64), u), u))
+    for layer, (weight, bias) in enumerate(zip(exact_weights, biases, strict=True), start=1):
+        z = _affine(outputs[-1], weight, bias.astype(np.float64), u)
+        is_linear = layer == len(weights) and output_activation == "identity"
+        outputs.append(z if is_linear else _sigmoid(z, u))
     residual = _rounded(outputs[-1].value - y, outputs[-1].error, u)
-    delta = _times_derivative(Bounded(residual.value / len(x), residual.error / len(x)), outputs[-1], u)
+    mean_residual = Bounded(residual.value / len(x), residual.error / len(x))
+    if output_activation == "identity":
+        delta = _rounded(*mean_residual, u)
+    else:
+        delta = _times_derivative(mean_residual, outputs[-1], u)
     new_weights, new_biases = [], []
     for layer in reversed(range(len(weights))):
         ones = _exact(np.ones((1, len(x))))
         h = outputs[layer]
-        new_weights.append(_updated(weights[layer], _product(_transposed(h), delta, u), learning_rate, u))
-        new_biases.append(_updated(biases[layer], _product(ones, delta, u), learning_rate, u))
+        terms = np.count_nonzero(h.value, axis=0)[:, np.newaxis]
+        new_weights.append(_updated(weights[layer], _product(_transposed(h), delta, u), terms, learning_rate, u))
+        new_biases.append(_updated(biases[layer], _product(ones, delta, u), len(x), learning_rate, u))
         if layer:
             delta = _times_derivative(_product(delta, _transposed(exact_weights[layer]), u), h, u)
     return ReferenceStep(_half_mean_square(residual, u), new_weights[::-1], new_biases[::-1])
@@ -116,7 +126,8 @@ def _rounded(value: np.ndarray, error: np.ndarray, u: float) -> Bounded:
 def _product(a: Bounded, b: Bounded, u: float) -> Bounded:
     handed_on = a.magnitude @ b.error + a.error @ np.abs(b.value)
     terms = (a.value != 0).astype(np.float64) @ (b.value != 0)
-    return Bounded(a.value @ b.value, handed_on + gamma(terms, u) * (a.magnitude @ b.magnitude))
+    # One more than the terms: the sum may start from a parameter.
+    return Bounded(a.value @ b.value, handed_on + gamma(terms + 1, u) * (a.magnitude @ b.magnitude))
 
 
 def _affine(h: Bounded, weight: Bounded, bias: np.ndarray, u: float) -> Bounded:
@@ -136,11 +147,12 @@ def _times_derivative(a: Bounded, h: Bounded, u: float) -> Bounded:
     return _rounded(a.value * slope.value, error, u)
 
 
-def _updated(parameter: np.ndarray, gradient: Bounded, learning_rate: float, u: float) -> Bounded:
+def _updated(parameter: np.ndarray, gradient: Bounded, terms: Any, learning_rate: float, u: float) -> Bounded:
     before = parameter.astype(np.float64)
     step = learning_rate * gradient.value.reshape(parameter.shape)
     error = learning_rate * gradient.error.reshape(parameter.shape)
-    return Bounded(before - step, error + ELEMENTWISE * u * (np.abs(before) + np.abs(step) + error))
+    rounding = gamma(terms, u) * np.abs(before) + ELEMENTWISE * u * (np.abs(before) + np.abs(step) + error)
+    return Bounded(before - step, error + rounding)
 
 
 def _half_mean_square(residual: Bounded, u: float) -> Bounded:

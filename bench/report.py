@@ -1,19 +1,23 @@
-"""What the benchmarks say in the end: a table for each kind, and the figure of throughput against hidden size."""
+"""What the benchmarks say in the end: a table for each kind, that of the floors, and the figure of throughput."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.floors import FLOORS
+from bench.reached import Readings, floors_table
 from bench.shapes import WIDE_SHAPES
+from bench.variants import Variant
 from trainer.plots import save_throughput
 
-WIDTH = 100
+WIDTH = 120
 # The tables, in their order, and what a row of the operands is called in each.
 KINDS = {"training step": "samples", "kernel": "rows"}
 
@@ -27,8 +31,8 @@ class Workload:
     kind : str
         The table it belongs to, a key of `KINDS`.
     shape : str
-        Its row; the backends of a shape are compared.
-    backend : {"numba", "numpy"}
+        Its row; the variants of a shape are compared.
+    variant : Variant
     samples : int
         Rows of the data in a step, of the result for a kernel.
     flops : int or None
@@ -39,7 +43,7 @@ class Workload:
 
     kind: str
     shape: str
-    backend: str
+    variant: Variant
     samples: int
     flops: int | None
     steps: int = 1
@@ -55,7 +59,8 @@ class Measurement:
     seconds : float
         Of one step.
     peak : float
-        The FMA peak in operations per second.
+        The FMA peak in operations per second, of the same element type and as many threads, measured right before and
+        right after.
     """
 
     work: Workload
@@ -78,62 +83,99 @@ class Measurement:
         return None if self.gflops is None else self.gflops * 1e9 / self.peak
 
 
-def report_text(measurements: Sequence[Measurement], heading: str) -> str:
-    """Return the heading and a table for each kind of measurement, `WIDTH` columns wide."""
+def report_text(measurements: Sequence[Measurement], durations: dict[tuple[str, str], float], heading: str) -> str:
+    """Return the report, `WIDTH` columns wide: the heading, a table for each kind of measurement, and the floors.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+    durations : dict of (str, str) to float
+        Seconds of what is no workload, as in `Readings`.
+    heading : str
+    """
     console = Console(width=WIDTH, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(heading, highlight=False)
+        for variant in dict.fromkeys(replace(m.work.variant, backend="") for m in measurements):
+            console.print(_peaks(variant, measurements), highlight=False)
         for kind in KINDS:
             of_kind = [m for m in measurements if m.work.kind == kind]
             if of_kind:
                 console.print(_table(kind, of_kind))
+        console.print(floors_table(FLOORS, readings(measurements, durations)))
     return capture.get()
 
 
+def _peaks(variant: Variant, measurements: Sequence[Measurement]) -> str:
+    """Return a line with the extremes of the peaks of one element type and number of threads."""
+    peaks = [m.peak / 1e9 for m in measurements if replace(m.work.variant, backend="") == variant]
+    setting = f"{variant.dtype}, {variant.threads} thread{'s' if variant.threads > 1 else ''}"
+    return f"FMA peak around the timings, {setting}: {min(peaks):.1f} to {max(peaks):.1f} GFLOP/s"
+
+
+def readings(measurements: Sequence[Measurement], durations: dict[tuple[str, str], float]) -> Readings:
+    """Return what floors are compared with."""
+    told = Readings(dict(durations))
+    for m in measurements:
+        key = m.work.shape, m.work.variant.name
+        told.seconds[key] = m.seconds
+        if m.fraction_of_peak is not None:
+            told.shares[key] = m.fraction_of_peak
+    return told
+
+
 def _table(kind: str, measurements: Sequence[Measurement]) -> Table:
-    numpy_seconds = {m.work.shape: m.seconds for m in measurements if m.work.backend == "numpy"}
+    seconds = {(m.work.shape, m.work.variant): m.seconds for m in measurements}
     table = Table(title=f"{kind}: medians", title_justify="left")
     table.add_column("shape", no_wrap=True)
-    table.add_column("backend")
+    table.add_column("backend", no_wrap=True)
     for name in ("µs", f"{KINDS[kind]}/s", "GFLOP/s", "of peak", "speed / numpy's"):
         table.add_column(name, justify="right", no_wrap=True)
     for i, m in enumerate(measurements):
         last_of_shape = i + 1 == len(measurements) or measurements[i + 1].work.shape != m.work.shape
+        numpy_seconds = seconds.get((m.work.shape, replace(m.work.variant, backend="numpy")))
         table.add_row(
             m.work.shape,
-            m.work.backend,
+            m.work.variant.name,
             f"{m.seconds * 1e6:,.4g}" if m.seconds < 1e-2 else f"{m.seconds * 1e6:,.0f}",
             f"{m.samples_per_second:,.0f}",
             "" if m.gflops is None else f"{m.gflops:.1f}",
             "" if m.fraction_of_peak is None else f"{m.fraction_of_peak:.1%}",
-            f"{numpy_seconds[m.work.shape] / m.seconds:.2f}" if m.work.shape in numpy_seconds else "",
+            "" if numpy_seconds is None else f"{numpy_seconds / m.seconds:.2f}",
             end_section=last_of_shape,
         )
     return table
 
 
 def save_figure(measurements: Sequence[Measurement], path: Path, title: str) -> bool:
-    """Draw the throughput of 784-H-10 against H, a line for each backend; return whether there was anything to draw.
+    """Draw the throughput of 784-H-10 against H, a line for each variant, and the peak of the first.
 
     The folder of `path` is made if need be.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
 
     Raises
     ------
     trainer.errors.InputError
         The file cannot be written.
     """
-    steps = {(m.work.shape, m.work.backend): m for m in measurements if m.work.kind == "training step"}
-    backends = list(dict.fromkeys(backend for _, backend in steps))
-    measured = [shape for shape in WIDE_SHAPES if any((shape.name, backend) in steps for backend in backends)]
+    steps = {(m.work.shape, m.work.variant.name): m for m in measurements if m.work.kind == "training step"}
+    measured = [shape for shape in WIDE_SHAPES if any(name == shape.name for name, _ in steps)]
+    of_wide = [m for (name, _), m in steps.items() if name in {shape.name for shape in measured}]
     if not measured:
         return False
     series = {
-        backend: np.array([_gflops(steps.get((shape.name, backend))) for shape in measured]) for backend in backends
+        variant: np.array([_gflops(steps.get((shape.name, variant))) for shape in measured])
+        for variant in dict.fromkeys(m.work.variant.name for m in of_wide)
     }
+    alike = replace(of_wide[0].work.variant, backend="")
+    peaks = [m.peak for m in of_wide if replace(m.work.variant, backend="") == alike]
     sizes = [shape.hidden for shape in measured]
-    peak = next(iter(steps.values())).peak / 1e9
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_throughput(sizes, series, peak, path, title, size_name="hidden size H")
+    save_throughput(sizes, series, median(peaks) / 1e9, path, title, size_name="hidden size H")
     return True
 
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 # A call is to take this many operations, so that what it costs to enter compiled code is not what is timed, ...
 FLOPS_PER_CALL = 2e9
-# ... within limits: a call also copies and checks the parameters, which costs less than half a step, hence under a
-# hundredth of the least number; with the most, the slowest backend takes under a second for the smallest shape.
-LEAST_STEPS, MOST_STEPS = 64, 20_000
+# ... but is to take this many rows at least: it also copies and checks the parameters once, which costs less than
+# 60 rows do, whatever the network. With the most steps the slowest contender takes about a second.
+LEAST_ROWS, MOST_STEPS = 4096, 10_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,14 @@ class TrainingShape:
         return 2 * self.batch * (2 * sum(products) + sum(products[1:]))
 
     @property
+    def least_steps(self) -> int:
+        """Steps beside which what a call costs on its own is small."""
+        return -(-LEAST_ROWS // self.batch)
+
+    @property
     def steps_per_call(self) -> int:
         """Steps that are timed together."""
-        return min(MOST_STEPS, max(LEAST_STEPS, round(FLOPS_PER_CALL / self.flops)))
+        return min(MOST_STEPS, max(self.least_steps, round(FLOPS_PER_CALL / self.flops)))
 
 
 @dataclass(frozen=True)
@@ -116,13 +121,14 @@ def _layer_products(n_in: int, hidden: int, n_out: int, batch: int) -> tuple[Pro
 
 
 XOR_SHAPES = tuple(TrainingShape((2, hidden, 2), batch) for batch in (50, 300) for hidden in (3, 10, 50, 256))
+SMALL_SHAPES = tuple(TrainingShape((32, hidden, 1), 256) for hidden in (32, 64, 128))
 WIDE_SHAPES = tuple(TrainingShape((784, 2**power, 10), 128) for power in range(4, 13))
-TRAINING_SHAPES = XOR_SHAPES + WIDE_SHAPES
+SQUARE_SHAPE = TrainingShape((1024, 1024, 1024), 512)
+TRAINING_SHAPES = (*XOR_SHAPES, *SMALL_SHAPES, *WIDE_SHAPES, SQUARE_SHAPE)
 
+SQUARE_SIZES = (256, 512, 1024, 2048)
 SQUARE_PRODUCTS = tuple(
-    ProductShape(kernel, size, size, size)
-    for size in (256, 512, 1024, 2048)
-    for kernel in ("matmul", "matmul_tn", "matmul_nt")
+    ProductShape(kernel, size, size, size) for size in SQUARE_SIZES for kernel in ("matmul", "matmul_tn", "matmul_nt")
 )
 LAYER_PRODUCTS = tuple(product for hidden in (16, 128, 1024, 4096) for product in _layer_products(784, hidden, 10, 128))
 PRODUCT_SHAPES = SQUARE_PRODUCTS + LAYER_PRODUCTS

@@ -11,6 +11,7 @@ from bench.conftest import Measure
 from bench.reference_step import ELEMENTWISE, UNIT_ROUNDOFF, Bounded, gamma, require_close
 from bench.report import Workload
 from bench.shapes import ActivationShape, ProductShape
+from bench.variants import Variant
 from kernels.activations import SIGMOID
 from kernels.backends import BACKENDS
 
@@ -26,24 +27,24 @@ def check_product(a: np.ndarray, b: np.ndarray, computed: np.ndarray, dtype: str
     require_close("product", computed, Bounded(a @ b, gamma(a.shape[1], u) * magnitude))
 
 
-def test_product(product: ProductShape, backend: str, dtype: str, threads: int, measure: Measure) -> None:
+def test_product(product: ProductShape, variant: Variant, measure: Measure) -> None:
     generator = np.random.default_rng(0)
-    a, b = (generator.standard_normal(extents).astype(dtype) for extents in product.operand_shapes)
-    out = np.full((product.m, product.n), np.nan, dtype)
-    multiply = getattr(BACKENDS[backend], product.kernel)
+    a, b = (generator.standard_normal(extents).astype(variant.dtype) for extents in product.operand_shapes)
+    out = np.full((product.m, product.n), np.nan, variant.dtype)
+    multiply = getattr(BACKENDS[variant.backend], product.kernel)
     multiply(a, b, out)
     left = a.T if product.kernel == "matmul_tn" else a
     right = b.T if product.kernel == "matmul_nt" else b
-    check_product(left, right, out, dtype)
-    measure(Workload("kernel", product.name, backend, product.m, product.flops), multiply, a, b, out)
+    check_product(left, right, out, variant.dtype)
+    measure(Workload("kernel", product.name, variant, product.m, product.flops), multiply, a, b, out)
 
 
-def test_sigmoid(matrix: ActivationShape, backend: str, dtype: str, threads: int, measure: Measure) -> None:
+def test_sigmoid(matrix: ActivationShape, variant: Variant, measure: Measure) -> None:
     """Repeated in place the sigmoid settles near 0.66: ordinary numbers, for which neither backend has a short cut."""
-    h = np.random.default_rng(0).normal(0, 3, (matrix.rows, matrix.columns)).astype(dtype)
+    h = np.random.default_rng(0).normal(0, 3, (matrix.rows, matrix.columns)).astype(variant.dtype)
     expected = 1 / (1 + np.exp(-h.astype(np.float64)))
-    activate_inplace = BACKENDS[backend].activate_inplace
+    activate_inplace = BACKENDS[variant.backend].activate_inplace
     activate_inplace(SIGMOID, h)
-    u = UNIT_ROUNDOFF[dtype] + UNIT_ROUNDOFF["float64"]
+    u = UNIT_ROUNDOFF[variant.dtype] + UNIT_ROUNDOFF["float64"]
     require_close("sigmoid", h, Bounded(expected, ELEMENTWISE * u * expected))
-    measure(Workload("kernel", matrix.name, backend, matrix.rows, None), activate_inplace, SIGMOID, h)
+    measure(Workload("kernel", matrix.name, variant, matrix.rows, None), activate_inplace, SIGMOID, h)

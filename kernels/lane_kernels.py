@@ -22,7 +22,7 @@ from kernels.activations import (
     tanh_derivative,
 )
 from kernels.micro_kernels import PREVIOUS
-from kernels.simd import advance, broadcast, choose_first, fma, get, lanes, load, put, store
+from kernels.simd import advance, broadcast, choose_first, fma, lanes, load, store
 from kernels.tiles import store_lane_sums, tile
 
 BLOCK_VECTORS = 4
@@ -117,7 +117,7 @@ backward_vector = _make_backward("backward_vector", 1)
 def _make_gradient(n_columns: int) -> Callable[..., None]:
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
-    A tile's sums are neighbours in memory where it is one row high, or as wide as the weight.
+    For weights of just so many outputs, or for single rows: a tile's sums are neighbours in memory.
     """
     n_rows = GRADIENT_SUMS // n_columns
 
@@ -137,7 +137,7 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
         VL = lanes(h)
         for j in range(0, n_out, n_columns):
             for i in range(0, n_in, n_rows):
-                acc, row = tile(h, n_rows, n_columns), tile(h, 1, n_columns)
+                acc, row = tile(h, GRADIENT_SUMS, 1), tile(h, 1, n_columns)
                 features, errors = advance(h, i * BLOCK_VECTORS * VL), advance(delta, j * BLOCK_VECTORS * VL)
                 for v in range(n_vectors):
                     for t in range(n_columns):
@@ -145,29 +145,23 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
                     for s in range(n_rows):
                         feature = load(features, s * BLOCK_VECTORS * VL)
                         for t in range(n_columns):
-                            acc[s, t] = fma(feature, row[0, t], acc[s, t])
+                            acc[s * n_columns + t, 0] = fma(feature, row[0, t], acc[s * n_columns + t, 0])
                     last_of_block = v % BLOCK_VECTORS == BLOCK_VECTORS - 1
                     features = advance(features, h_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                     errors = advance(errors, delta_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                 store_lane_sums(acc, sums)
-                rows, columns = min(n_rows, n_in - i), min(n_columns, n_out - j)
-                place = advance(d_weight, i * n_out + j)
-                if n_rows == 1 or n_out == n_columns:
-                    n = rows * columns
-                    for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
-                        previous, total = load(place, q), load(sums, q)
-                        if start == PREVIOUS:
-                            total = total + previous
-                        store(place, q, choose_first(total, previous, n - q))
-                else:
-                    for s in range(rows):
-                        for t in range(columns):
-                            before = get(place, s * n_out + t) if start == PREVIOUS else 0.0
-                            put(place, s * n_out + t, before + get(sums, s * n_columns + t))
+                place, n = advance(d_weight, i * n_out + j), min(n_rows, n_in - i) * min(n_columns, n_out - j)
+                for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
+                    previous, total = load(place, q), load(sums, q)
+                    if start == PREVIOUS:
+                        total = total + previous
+                    store(place, q, choose_first(total, previous, n - q))
 
     return kernel(add_gradient)
 
 
+add_gradient_of_1 = _make_gradient(1)
 add_gradient_of_2 = _make_gradient(2)
+add_gradient_of_3 = _make_gradient(3)
 add_gradient_of_4 = _make_gradient(4)
 add_gradient_of_16 = _make_gradient(16)

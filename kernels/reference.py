@@ -256,7 +256,7 @@ def train(
     """Train for as many periods as there are learning rates; see `training_loop.train`."""
     with np.errstate(over="ignore", invalid="ignore"):
         layers_of_rows: dict[int, _Layers] = {}
-        gradients, update = workspace.gradients, np.empty_like(parameters)
+        gradients, update = workspace.gradients[: parameters.size], np.empty_like(parameters)
         records, norm = 0, math.nan
         if not learning_rates.size:
             recorder.table[0] = math.nan, math.nan, norm, *_measure(network, parameters, recorder, workspace)

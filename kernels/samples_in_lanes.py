@@ -24,7 +24,9 @@ from kernels.lane_kernels import (
     BLOCK_VECTORS,
     GRADIENT_SUMS,
     ROWS,
+    add_gradient_of_1,
     add_gradient_of_2,
+    add_gradient_of_3,
     add_gradient_of_4,
     add_gradient_of_16,
     backward_block,
@@ -179,9 +181,13 @@ def _add_weight_gradient(
     """Write h (n_in, samples) delta.T to d_weight, added to what is there where start is PREVIOUS."""
     B = _block_size(h)
     h_block, delta_block = h_rows * B, (n_out + 1) * B
-    if n_out <= 2:
+    if n_out == 1:
+        add_gradient_of_1(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
+    elif n_out == 2:
         add_gradient_of_2(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
-    elif n_out <= 4:
+    elif n_out == 3:
+        add_gradient_of_3(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
+    elif n_out == 4:
         add_gradient_of_4(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
     else:
         add_gradient_of_16(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)

@@ -49,23 +49,31 @@ def test_names_of_shapes_differ(load: Any) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_backends_of_a_shape_are_timed_back_to_back(load: Any) -> None:
+def test_variants_of_a_shape_are_timed_back_to_back(load: Any) -> None:
     shapes = load("bench.shapes")
     result = run_bench("--collect-only")
     assert result.returncode == 0, result.stdout + result.stderr
     collected = [line.partition("[")[2].rstrip("]") for line in result.stdout.splitlines() if "::test_" in line]
-    compared = [name for name in collected if name.endswith(("-numba", "-numpy"))]
     tables = (shapes.TRAINING_SHAPES, shapes.PRODUCT_SHAPES, shapes.ACTIVATION_SHAPES)
-    assert len(compared) == 2 * sum(len(table) for table in tables)
-    for first, second in zip(compared[::2], compared[1::2], strict=True):
-        assert first.removesuffix("-numba") == second.removesuffix("-numpy")
+    for shape in (shape for table in tables for shape in table):
+        places = [place for place, name in enumerate(collected) if name.startswith(f"{shape.name}-")]
+        variants = [collected[place].removeprefix(f"{shape.name}-") for place in places]
+        compared = ["numba", "numpy"]
+        if shape in shapes.TRAINING_SHAPES:
+            compared += ["numba-float64", "numba-2-threads"]
+        if shape in shapes.XOR_SHAPES:
+            compared += ["article"]
+        if shape in shapes.SQUARE_PRODUCTS:
+            compared += ["numba-float64"]
+        assert variants == compared
+        assert places == list(range(places[0], places[0] + len(places)))
 
 
-def test_run_ends_with_a_table_a_figure_and_figures_for_programs(tmp_path: Path) -> None:
+def test_run_ends_with_tables_a_figure_and_figures_for_programs(tmp_path: Path) -> None:
     figure, results = tmp_path / "made" / "throughput.png", tmp_path / "results.json"
     result = run_bench(
         "--hidden=3,16",
-        "-k=training_step and not n300 or sigmoid-50x10",
+        "-k=(training_step and not n300 and not threads) or sigmoid-50x10",
         "--benchmark-quiet",
         "--benchmark-min-rounds=1",
         "--benchmark-max-time=0.01",
@@ -73,17 +81,20 @@ def test_run_ends_with_a_table_a_figure_and_figures_for_programs(tmp_path: Path)
         f"--figure={figure}",
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    for name in ("2-3-2-n50", "784-16-10-n128", "sigmoid-50x10", "FMA peak before and after", f"figure: {figure}"):
+    for name in ("2-3-2-n50", "784-16-10-n128", "sigmoid-50x10", "FMA peak around", "reached", f"figure: {figure}"):
         assert name in result.stdout
+    against_article = next(line for line in result.stdout.splitlines() if "2-3-2, N = 50: against the art" in line)
+    assert "not measured" not in against_article
     with Image.open(figure) as picture:
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 2
     benchmarks = json.loads(results.read_text())["benchmarks"]
-    assert len(benchmarks) == 6
+    assert len(benchmarks) == 4 + 3 + 2
     for entry in benchmarks:
         told = entry["extra_info"]
         seconds = entry["stats"]["median"] / told["steps_per_call"]
         assert told["samples_per_second"] * seconds == pytest.approx(50 if "50" in entry["name"] else 128)
         assert told["machine"]
+        assert told["dtype"] == ("float64" if "float64" in entry["name"] or "article" in entry["name"] else "float32")
         if "sigmoid" not in entry["name"]:
             assert told["fraction_of_peak"] == pytest.approx(told["gflops"] / told["fma_peak_gflops"])
             assert 0 < told["fraction_of_peak"] < 1

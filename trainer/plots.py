@@ -194,7 +194,8 @@ def _draw_throughput(axes: Axes, sizes: np.ndarray, series: Mapping[str, np.ndar
     lines: list[Line2D] = []
     for k, values in enumerate(series.values()):
         colour, marker = CLASS_COLOURS[k % len(CLASS_COLOURS)], MARKERS[k % len(MARKERS)]
-        lines += axes.plot(sizes, values, color=colour, marker=marker, markersize=5, linewidth=1.6)
+        style = "-" if k < len(CLASS_COLOURS) else ":"  # a colour's second line crosses the first
+        lines += axes.plot(sizes, values, color=colour, marker=marker, linestyle=style, markersize=5, linewidth=1.6)
     axes.set_xticks([], minor=True)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.margins(y=0.1)
