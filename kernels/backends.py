@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels import activations, gemm, network, reference, training_loop
-from kernels.structs import Network, Progress
+from kernels.lane_blocks import suits_lanes
+from kernels.samples_in_lanes import to_blocks
+from kernels.structs import Network, Progress, Samples
 from kernels.workspace import Workspace
 
 
@@ -17,10 +19,12 @@ class Backend:
     """The functions of one backend; `reference` documents each.
 
     shares_work : whether the threads of a team may run `train` together.
+    to_measure : lays samples that will be measured as `train` wants them in a `Recorder`.
     """
 
     name: str
     shares_work: bool
+    to_measure: Callable[[Network, Samples], Samples]
     matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_nt: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -36,6 +40,7 @@ BACKENDS = {
     "numba": Backend(
         "numba",
         True,
+        lambda network, samples: to_blocks(samples) if suits_lanes(network) else samples,
         gemm.matmul,
         gemm.matmul_tn,
         gemm.matmul_nt,
@@ -49,6 +54,7 @@ BACKENDS = {
     "numpy": Backend(
         "numpy",
         False,
+        lambda network, samples: samples,
         reference.matmul,
         reference.matmul_tn,
         reference.matmul_nt,

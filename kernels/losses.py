@@ -201,7 +201,7 @@ def output_delta_in_lanes(
 
 
 @kernel
-def absolute_error(h: Any, y: Any, n: int) -> Any:
+def sum_of_absolute_errors(h: Any, y: Any, n: int) -> Any:
     """Return ``sum(|y - h|)`` over n elements at the pointers h and y."""
     total = splat(h, 0.0)
     for i in range(0, n, lanes(h)):

@@ -7,7 +7,6 @@ nothing but the learning rate stands between gradient and update, the update is 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ import numpy as np
 from kernels import samples_in_lanes, samples_in_rows
 from kernels._jit import called, entry_point, inlined
 from kernels.activations import activate
-from kernels.micro_kernels import PREVIOUS, ZERO
+from kernels.micro_kernels import ZERO
 from kernels.optimizers import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
 from kernels.packing import copy_block
 from kernels.samples_in_rows import layer_size, output_logits, weight_stride
 from kernels.simd import address, advance, get, lanes
-from kernels.structs import Layers, Network, Objective
+from kernels.structs import Layers, Network, Objective, Samples
 from kernels.team import Team, meet, share
 from kernels.workspace import COUNTER_STRIDE, Memory, Workspace
 
@@ -53,102 +52,14 @@ def memory_of(workspace: Workspace) -> Memory:
             address(workspace.counters, 0),
             address(workspace.counters, (1 + workspace.rank) * COUNTER_STRIDE),
         ),
-        workspace.lanes_x.size > 0,
         workspace.weights.size > 0,
         workspace.batch_size,
     )
 
 
-@inlined
-def batch_loss_and_gradients(
-    network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, objective: Objective
-) -> float:
-    """Write the gradients of one batch to the workspace and return its loss, penalties included."""
-    scale = 1.0 if objective.article else 1.0 / rows
-    total = _to_deltas(network, parameters, x, y, rows, workspace, scale)
-    _accumulate(network, parameters, x, rows, workspace, workspace.gradients, ZERO)
-    penalty = 0.0
-    if objective.l2 != 0.0 or objective.l1 != 0.0:
-        penalty = _add_penalties(network, parameters, rows, workspace, objective)
-    return (total + penalty) / rows
-
-
-@inlined
-def batch_loss_and_update(
-    network: Layers,
-    parameters: Any,
-    x: Any,
-    y: Any,
-    rows: int,
-    workspace: Memory,
-    learning_rate: float,
-) -> float:
-    """Take a gradient step on one batch, without penalties, and return the loss before it.
-
-    Where the loss is not finite nothing is changed.
-    """
-    total = _to_deltas(network, parameters, x, y, rows, workspace, -learning_rate)
-    if math.isfinite(total):
-        _accumulate(network, parameters, x, rows, workspace, parameters, PREVIOUS)
-    return total / rows
-
-
-@inlined
-def load_batch(network: Layers, x: Any, y: Any, rows: int, workspace: Memory) -> None:
-    """Bring a batch to where the steps on it read it, if that is not where it lies."""
-    if workspace.in_lanes:
-        samples_in_lanes.load_batch(network, x, y, rows, workspace.lanes_x, workspace.lanes_y, workspace.outputs)
-
-
 @called
-def batch_absolute_error(network: Layers, y: Any, rows: int, workspace: Memory) -> float:
-    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    if workspace.in_lanes:
-        return samples_in_lanes.absolute_error_in_lanes(network, workspace.outputs, workspace.lanes_y, rows)
-    return samples_in_rows.absolute_error_in_rows(network, y, rows, workspace)
-
-
-@inlined
-def _to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, workspace: Memory, scale: float) -> float:
-    """Write scale times the deltas that `_accumulate` begins with, return the loss summed over the rows."""
-    if workspace.in_lanes:
-        return samples_in_lanes.to_deltas(
-            network,
-            parameters,
-            workspace.lanes_x,
-            workspace.lanes_y,
-            rows,
-            workspace.outputs,
-            workspace.delta,
-            scale,
-            True,
-        )
-    return samples_in_rows.forward_to_delta(network, parameters, x, y, rows, workspace, scale)
-
-
-@inlined
-def _accumulate(
-    network: Layers, parameters: Any, x: Any, rows: int, workspace: Memory, target: Any, start: int
-) -> None:
-    """Write the gradients of all layers to `target`, or add them there where start is PREVIOUS."""
-    if workspace.in_lanes:
-        samples_in_lanes.accumulate_gradients(
-            network,
-            workspace.lanes_x,
-            rows,
-            workspace.outputs,
-            workspace.delta,
-            target,
-            start,
-            workspace.packed,
-        )
-    else:
-        samples_in_rows.backward(network, parameters, x, rows, workspace, target, start)
-
-
-@called
-def _add_penalties(network: Layers, parameters: Any, rows: int, workspace: Memory, objective: Objective) -> float:
-    """Add the penalties' gradients, by shares of the team, and return N times the penalties."""
+def add_penalties(network: Layers, parameters: Any, rows: int, workspace: Memory, objective: Objective) -> float:
+    """Add the penalties' gradients, by shares of the team, and return N times the penalties, which may be none."""
     team, offset, penalty = workspace.team, 0, 0.0
     for layer in range(network.n_layers):
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
@@ -207,7 +118,50 @@ def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: 
         copy_block(z, n_out, rows, n_out, address(out, start * n_out), n_out)
 
 
+@inlined
+def _loss_and_gradients(
+    load_batch: Any,
+    to_deltas: Any,
+    accumulate: Any,
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    workspace: Workspace,
+    objective: Objective,
+) -> float:
+    layers, memory, rows = layers_of(network, False), memory_of(workspace), samples.x.shape[0]
+    x, y = address(samples.x, 0), address(samples.y, 0)
+    load_batch(layers, x, y, rows, memory)
+    weights = address(parameters, 0)
+    loss = to_deltas(layers, weights, x, y, rows, memory, 1.0 if objective.article else 1.0 / rows) / rows
+    accumulate(layers, weights, x, rows, memory, memory.gradients, ZERO)
+    if objective.l2 != 0.0 or objective.l1 != 0.0:
+        loss += add_penalties(layers, weights, rows, memory, objective) / rows
+    return loss
+
+
 @entry_point
+def _loss_and_gradients_in_rows(
+    network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace, objective: Objective
+) -> float:
+    load_batch, to_deltas, accumulate = (
+        samples_in_rows.load_batch,
+        samples_in_rows.to_deltas,
+        samples_in_rows.accumulate,
+    )
+    return _loss_and_gradients(load_batch, to_deltas, accumulate, network, parameters, samples, workspace, objective)
+
+
+@entry_point
+def _loss_and_gradients_in_lanes(
+    network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace, objective: Objective
+) -> float:
+    load_batch, to_deltas = samples_in_lanes.load_batch, samples_in_lanes.to_deltas
+    return _loss_and_gradients(
+        load_batch, to_deltas, samples_in_lanes.accumulate, network, parameters, samples, workspace, objective
+    )
+
+
 def loss_and_gradients(
     network: Network,
     parameters: np.ndarray,
@@ -217,7 +171,5 @@ def loss_and_gradients(
     objective: Objective,
 ) -> float:
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
-    layers, memory, rows = layers_of(network, False), memory_of(workspace), x.shape[0]
-    rows_x, rows_y = address(x, 0), address(y, 0)
-    load_batch(layers, rows_x, rows_y, rows, memory)
-    return batch_loss_and_gradients(layers, address(parameters, 0), rows_x, rows_y, rows, memory, objective)
+    compute = _loss_and_gradients_in_lanes if workspace.lanes_x.size else _loss_and_gradients_in_rows
+    return float(compute(network, parameters, Samples(x, y), workspace, objective))

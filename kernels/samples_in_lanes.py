@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kernels._jit import called, inlined, kernel
-from kernels.activations import SOFTMAX, activate_block
+from kernels.activations import activate_block
+from kernels.aligned import aligned_zeros
 from kernels.blocking import VECTOR_BYTES
 from kernels.lane_kernels import (
     BLOCK_VECTORS,
-    GRADIENT_SUMS,
     ROWS,
     add_gradient_of_1,
     add_gradient_of_2,
@@ -35,30 +37,10 @@ from kernels.lane_kernels import (
     forward_pair,
     forward_vector,
 )
-from kernels.losses import absolute_error, output_delta_in_lanes
-from kernels.simd import advance, get, lanes, put
-from kernels.structs import Layers, Network
-
-# Wider layers fill the lanes with their outputs, and a product of large matrices is better off in tiles of `gemm`.
-MAX_WIDTH = 256
-MAX_WEIGHTS = 32 * 256
-
-
-def suits_lanes(network: Network) -> bool:
-    """Tell whether a network is small enough; softmax, which mixes the features of a sample, is left to rows."""
-    if network.activations[-1] == SOFTMAX or network.sizes.max() > MAX_WIDTH:
-        return False
-    return bool((network.sizes[:-1] * network.sizes[1:]).max() <= MAX_WEIGHTS)
-
-
-def lanes_size(batch_size: int, widths: list[int], itemsize: int) -> int:
-    """Return how many elements features of these widths take in blocks, a row of ones for each width included.
-
-    A gradient's tile may read on behind the last row.
-    """
-    block = BLOCK_VECTORS * VECTOR_BYTES // itemsize
-    n_blocks = -(-batch_size // block)
-    return (n_blocks * (sum(widths) + len(widths)) + GRADIENT_SUMS) * block
+from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
+from kernels.simd import absolute, advance, get, keep_first, lanes, load, put, select_less, splat, sum_lanes
+from kernels.structs import Layers, Samples
+from kernels.workspace import Memory
 
 
 @inlined
@@ -83,14 +65,20 @@ def _load_blocks(rows: Any, n: int, width: int, height: int, target: Any) -> Non
             put(block, width * B + i, 1.0)
 
 
+@inlined
+def _most_blocks(like: Any, memory: Memory) -> int:
+    """Return how many blocks the largest batch takes: for so many there is room behind each layer's first block."""
+    B = _block_size(like)
+    return (memory.batch_size + B - 1) // B
+
+
 @called
-def load_batch(network: Layers, x: Any, y: Any, n: int, lanes_x: Any, lanes_y: Any, outputs: Any) -> None:
-    """Bring n samples into blocks, and write the ones behind the outputs of the hidden layers."""
+def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> None:
+    """Bring a batch into blocks, and write the ones behind the outputs of the hidden layers."""
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    _load_blocks(x, n, n_in, n_in + 1, lanes_x)
-    _load_blocks(y, n, n_out, n_out, lanes_y)
-    B, h = _block_size(x), outputs
-    n_blocks = (n + B - 1) // B
+    _load_blocks(x, rows, n_in, n_in + 1, memory.lanes_x)
+    _load_blocks(y, rows, n_out, n_out, memory.lanes_y)
+    B, h, n_blocks = _block_size(x), memory.outputs, _most_blocks(x, memory)
     for layer in range(1, network.n_layers):
         height = get(network.sizes, layer) + 1
         for block in range(n_blocks):
@@ -136,41 +124,64 @@ def _backward_product(
 
 
 @inlined
-def to_deltas(
-    network: Layers, parameters: Any, x: Any, y: Any, n: int, outputs: Any, deltas: Any, scale: float, to_first: bool
-) -> float:
-    """Run each block forward, and its delta, times scale, back to the first layer; return the loss over n samples.
+def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: int, memory: Memory) -> Any:
+    """Run a block of samples at x through all layers; return the pointer to the last one's logits.
 
-    Outputs and deltas of a layer have (n_out + 1) rows in each block; the layers' lie one behind the other. Where
-    `to_first` is false only the last layer's delta is computed.
+    Outputs of a layer have (n_out + 1) rows in each block; the layers' lie one behind the other.
+    """
+    B, n_blocks = _block_size(x), _most_blocks(x, memory)
+    extra = 1 if network.bias else 0
+    h, weight, layer_outputs = x, parameters, memory.outputs
+    for layer in range(network.n_layers):
+        n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
+        z = advance(layer_outputs, block * (n_out + 1) * B)
+        activation = get(network.activations, layer) if layer < network.n_layers - 1 else 0
+        _forward_product(weight, h, z, n_in + extra, n_out, n_vectors, activation)
+        weight, h = advance(weight, (n_in + extra) * n_out), z
+        layer_outputs = advance(layer_outputs, n_blocks * (n_out + 1) * B)
+    return h
+
+
+@inlined
+def _last_layer(network: Layers, like: Any, memory: Memory) -> tuple[int, int]:
+    """Return where the last layer's parameters begin, and where its outputs and deltas do."""
+    B, n_blocks, offset, place = _block_size(like), _most_blocks(like, memory), 0, 0
+    extra = 1 if network.bias else 0
+    for layer in range(network.n_layers - 1):
+        n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
+        offset += (n_in + extra) * n_out
+        place += n_blocks * (n_out + 1) * B
+    return offset, place
+
+
+@inlined
+def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memory: Memory, scale: float) -> float:
+    """Run each block of the loaded batch forward, and its delta, times scale, back to the first layer.
+
+    Returns the loss summed over the samples. Deltas lie as the outputs do.
     """
     n_layers, VL, B = network.n_layers, lanes(x), _block_size(x)
-    extra = 1 if network.bias else 0
-    n_blocks = (n + B - 1) // B
-    features, n_outputs, total = get(network.sizes, 0), get(network.sizes, n_layers), 0.0
-    for block in range(n_blocks):
-        used = min(B, n - block * B)
+    n_blocks, n_features, n_outputs = _most_blocks(x, memory), get(network.sizes, 0), get(network.sizes, n_layers)
+    extra, activation = 1 if network.bias else 0, get(network.activations, n_layers - 1)
+    last_weight, last_place = _last_layer(network, x, memory)
+    total = 0.0
+    for block in range((rows + B - 1) // B):
+        used = min(B, rows - block * B)
         n_vectors = (used + VL - 1) // VL
-        h, weight, place = advance(x, block * (features + 1) * B), parameters, 0
-        for layer in range(n_layers):
+        block_x = advance(memory.lanes_x, block * (n_features + 1) * B)
+        z = _forward(network, parameters, block_x, block, n_vectors, memory)
+        place, weight = last_place, advance(parameters, last_weight)
+        delta, targets = advance(memory.delta, place + block * (n_outputs + 1) * B), block * n_outputs * B
+        total += output_delta_in_lanes(
+            network.loss, activation, z, advance(memory.lanes_y, targets), delta, n_outputs, used, B, scale
+        )
+        for layer in range(n_layers - 1, 0, -1):
             n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
-            z = advance(outputs, place + block * (n_out + 1) * B)
-            activation = get(network.activations, layer) if layer < n_layers - 1 else 0
-            _forward_product(weight, h, z, n_in + extra, n_out, n_vectors, activation)
-            weight, h = advance(weight, (n_in + extra) * n_out), z
-            if layer < n_layers - 1:
-                place += n_blocks * (n_out + 1) * B
-        delta = advance(deltas, place + block * (n_outputs + 1) * B)
-        targets, activation = advance(y, block * n_outputs * B), get(network.activations, n_layers - 1)
-        total += output_delta_in_lanes(network.loss, activation, h, targets, delta, n_outputs, used, B, scale)
-        for layer in range(n_layers - 1, 0 if to_first else n_layers, -1):
-            n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
-            weight = advance(weight, -(n_in + extra) * n_out)
             place -= n_blocks * (n_in + 1) * B
             below = place + block * (n_in + 1) * B
-            h, d_h = advance(outputs, below), advance(deltas, below)
+            h, d_h = advance(memory.outputs, below), advance(memory.delta, below)
             _backward_product(weight, delta, h, d_h, n_in, n_out, n_vectors, get(network.activations, layer - 1))
-            delta = d_h
+            weight, delta = advance(weight, -(get(network.sizes, layer - 1) + extra) * n_in), d_h
     return total
 
 
@@ -194,31 +205,80 @@ def _add_weight_gradient(
 
 
 @inlined
-def accumulate_gradients(
-    network: Layers, x: Any, n: int, outputs: Any, deltas: Any, target: Any, start: int, sums: Any
-) -> None:
+def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int) -> None:
     """Turn the deltas of all blocks into all gradients at `target`, or add them there where start is PREVIOUS."""
-    VL, B = lanes(x), _block_size(x)
-    n_blocks, n_vectors = (n + B - 1) // B, (n + VL - 1) // VL
-    extra = 1 if network.bias else 0
-    h, place = x, 0
+    VL, B, n_blocks = lanes(x), _block_size(x), _most_blocks(x, memory)
+    n_vectors, extra = (rows + VL - 1) // VL, 1 if network.bias else 0
+    h, place = memory.lanes_x, 0
     for layer in range(network.n_layers):
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
-        delta = advance(deltas, place)
-        _add_weight_gradient(h, n_in + extra, n_in + 1, delta, n_out, n_vectors, start, target, sums)
-        target, h = advance(target, (n_in + extra) * n_out), advance(outputs, place)
+        delta = advance(memory.delta, place)
+        _add_weight_gradient(h, n_in + extra, n_in + 1, delta, n_out, n_vectors, start, target, memory.packed)
+        target, h = advance(target, (n_in + extra) * n_out), advance(memory.outputs, place)
         place += n_blocks * (n_out + 1) * B
 
 
 @called
-def absolute_error_in_lanes(network: Layers, outputs: Any, y: Any, n: int) -> float:
-    """Return the sum of |y - h| over a batch."""
-    B, offset, total = _block_size(y), 0, 0.0
-    n_blocks, n_out = (n + B - 1) // B, get(network.sizes, network.n_layers)
-    for layer in range(network.n_layers - 1):
-        offset += n_blocks * (get(network.sizes, layer + 1) + 1) * B
-    for block in range(n_blocks):
-        h, targets = advance(outputs, offset + block * (n_out + 1) * B), advance(y, block * n_out * B)
+def absolute_error(network: Layers, y: Any, rows: int, memory: Memory) -> float:
+    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
+    B, n_out, total = _block_size(y), get(network.sizes, network.n_layers), 0.0
+    place = _last_layer(network, y, memory)[1]
+    for block in range((rows + B - 1) // B):
+        h = advance(memory.outputs, place + block * (n_out + 1) * B)
+        targets = advance(memory.lanes_y, block * n_out * B)
         for j in range(n_out):
-            total += absolute_error(advance(h, j * B), advance(targets, j * B), min(B, n - block * B))
+            total += sum_of_absolute_errors(advance(h, j * B), advance(targets, j * B), min(B, rows - block * B))
     return total
+
+
+@inlined
+def _class_of(outputs: Any, n_out: int) -> Any:
+    """Return for each sample of a vector the number of the largest output; for a single one, whether it is above 1/2.
+
+    `outputs` points to the first output of the samples; the others are a row of a block apart.
+    """
+    B = _block_size(outputs)
+    best, number = load(outputs, 0), splat(outputs, 0.0)
+    if n_out == 1:
+        return select_less(best, splat(outputs, 0.5), number, splat(outputs, 1.0))
+    for j in range(1, n_out):
+        h = load(outputs, j * B)
+        number = select_less(best, h, splat(outputs, j), number)
+        best = select_less(best, h, h, best)
+    return number
+
+
+@called
+def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
+    """Return the loss of n samples, without penalties, and how many are right, both summed over the samples.
+
+    x and y point to blocks made by `to_blocks`.
+    """
+    VL, B, total, correct = lanes(x), _block_size(x), 0.0, splat(x, 0.0)
+    n_features, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
+    activation, zero, one = get(network.activations, network.n_layers - 1), splat(x, 0.0), splat(x, 1.0)
+    for block in range((n + B - 1) // B):
+        used = min(B, n - block * B)
+        n_vectors = (used + VL - 1) // VL
+        z = _forward(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
+        targets = advance(y, block * n_out * B)
+        total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
+        for v in range(0, used, VL):
+            difference = _class_of(advance(z, v), n_out) - _class_of(advance(targets, v), n_out)
+            right = select_less(absolute(difference), one, one, zero)
+            correct = correct + keep_first(right, used - v)
+    return total, np.float64(sum_lanes(correct))
+
+
+def to_blocks(samples: Samples) -> Samples:
+    """Return samples as `evaluate` reads them: blocks of (features and ones, samples), and of (outputs, samples)."""
+    n = len(samples.x)
+    block = BLOCK_VECTORS * VECTOR_BYTES // samples.x.itemsize
+    n_blocks = -(-n // block)
+    blocks = []
+    for rows in (np.column_stack([samples.x, np.ones(n, samples.x.dtype)]), samples.y):
+        padded = aligned_zeros(n_blocks * block * rows.shape[1], rows.dtype).reshape(n_blocks, rows.shape[1], block)
+        for i, chunk in enumerate(np.split(rows, range(block, n, block)) if n else []):
+            padded[i, :, : len(chunk)] = chunk.T
+        blocks.append(padded.reshape(-1, block))
+    return Samples(*blocks)

@@ -16,7 +16,7 @@ from kernels._jit import called, inlined, kernel
 from kernels.activations import activate, multiply_by_derivative
 from kernels.blocking import MR, NV, VECTOR_BYTES, padded_width
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
-from kernels.losses import absolute_error, output_delta
+from kernels.losses import output_delta, sum_of_absolute_errors
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.simd import advance, get, lanes, load_first, put, splat, store_first
 from kernels.structs import Layers
@@ -131,8 +131,13 @@ def output_logits(network: Layers, parameters: Any, x: Any, rows: int, memory: M
     return z
 
 
+@inlined
+def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> None:
+    """Do nothing: rows are read where they lie."""
+
+
 @called
-def forward_to_delta(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memory: Memory, scale: float) -> Any:
+def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memory: Memory, scale: float) -> Any:
     """Run all layers, write scale times the last layer's delta, return the loss summed over the rows.
 
     The sum is over chunks of rows, whichever thread computes which.
@@ -146,12 +151,6 @@ def forward_to_delta(network: Layers, parameters: Any, x: Any, y: Any, rows: int
         loss = output_delta(network.loss, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale)
         put(memory.partial_sums, i // CHUNK_ROWS, loss)
     meet(memory.team)
-    return sum_of_chunks(rows, memory)
-
-
-@inlined
-def sum_of_chunks(rows: int, memory: Memory) -> float:
-    """Return the sum of what the chunks of a batch contributed."""
     total = 0.0
     for chunk in range((rows + CHUNK_ROWS - 1) // CHUNK_ROWS):
         total += get(memory.partial_sums, chunk)
@@ -159,7 +158,7 @@ def sum_of_chunks(rows: int, memory: Memory) -> float:
 
 
 @called
-def backward(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int) -> None:
+def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int) -> None:
     """Turn the last layer's delta into the gradients of all layers.
 
     Gradients are written to the pointer `target`, in the layout of the parameters: in place of what is there, or, where
@@ -167,7 +166,7 @@ def backward(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory
     """
     team, n_layers = memory.team, network.n_layers
     delta, other_delta = memory.delta, memory.other_delta
-    offset, h_offset = 0, outputs_offset(network, x, memory)
+    offset, h_offset = 0, _outputs_offset(network, x, memory)
     for layer in range(n_layers):
         offset += layer_size(network, x, layer)
     for layer in range(n_layers - 1, -1, -1):
@@ -208,7 +207,7 @@ def backward(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory
 
 
 @inlined
-def outputs_offset(network: Layers, like: Any, memory: Memory) -> int:
+def _outputs_offset(network: Layers, like: Any, memory: Memory) -> int:
     """Return where the last layer's outputs begin in the workspace."""
     offset = 0
     for layer in range(network.n_layers - 1):
@@ -217,7 +216,38 @@ def outputs_offset(network: Layers, like: Any, memory: Memory) -> int:
 
 
 @called
-def absolute_error_in_rows(network: Layers, y: Any, rows: int, memory: Memory) -> float:
+def absolute_error(network: Layers, y: Any, rows: int, memory: Memory) -> float:
     """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    h = advance(memory.outputs, outputs_offset(network, y, memory))
-    return absolute_error(h, y, rows * get(network.sizes, network.n_layers))
+    h = advance(memory.outputs, _outputs_offset(network, y, memory))
+    return sum_of_absolute_errors(h, y, rows * get(network.sizes, network.n_layers))
+
+
+@inlined
+def _is_correct(h: Any, y: Any, n: int) -> bool:
+    """Tell whether the largest output is the target's largest, or, for a single output, on the target's side of 1/2."""
+    if n == 1:
+        return (get(h, 0) >= 0.5) == (get(y, 0) >= 0.5)
+    best_h, best_y = 0, 0
+    for j in range(1, n):
+        if get(h, j) > get(h, best_h):
+            best_h = j
+        if get(y, j) > get(y, best_y):
+            best_y = j
+    return best_h == best_y
+
+
+@called
+def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
+    """Return the loss of n rows, without penalties, and how many are right, both summed over the rows."""
+    n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
+    total, correct = 0.0, 0.0
+    for start in range(0, n, memory.batch_size):
+        rows = min(memory.batch_size, n - start)
+        rows_x, rows_y = advance(x, start * n_in), advance(y, start * n_out)
+        total += to_deltas(network, parameters, rows_x, rows_y, rows, memory, 1.0)
+        h = advance(memory.outputs, _outputs_offset(network, x, memory))
+        for i in range(rows):
+            if _is_correct(advance(h, i * n_out), advance(rows_y, i * n_out), n_out):
+                correct += 1.0
+        meet(memory.team)  # before the outputs are written over
+    return total, correct

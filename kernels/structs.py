@@ -97,14 +97,16 @@ class Recorder(NamedTuple):
 
     table : float64 (n, len(RECORD_COLUMNS)), filled from row 0.
     every : a record is made of each period whose number is divisible by this.
-    evaluated : rows measured after a recorded period; may have no rows.
-    validation : rows measured likewise; may have no rows.
+    evaluated : n_evaluated rows measured after a recorded period, as `backends.Backend.to_measure` lays them.
+    validation : n_validation rows measured likewise; may be none.
     """
 
     table: np.ndarray
     every: int
     evaluated: Samples
     validation: Samples
+    n_evaluated: int
+    n_validation: int
 
 
 class Progress(NamedTuple):

@@ -1,9 +1,9 @@
 """The compiled training loop: batches, steps, records, without leaving compiled code.
 
 Where penalties, clipping or caution stand between gradient and update, a step stores the gradient and then updates;
-else it updates in place (see `network`). Several threads may run it together, as a team (see `team`), each with a
-view of the same workspace. A recorded step computes its gradient beside, for the norm; what is trained
-does not depend on what is recorded. `reference` holds the same function in NumPy: its specification.
+else it updates in place (see `network`). Several threads may run it together, as a team (see `team`), each with a view
+of the same workspace. A recorded step makes its update beside the parameters, for the norm; what is trained does not
+depend on what is recorded. `reference` holds the same function in NumPy: its specification.
 """
 
 from __future__ import annotations
@@ -13,72 +13,46 @@ from typing import Any
 
 import numpy as np
 
+from kernels import samples_in_lanes as in_lanes
+from kernels import samples_in_rows as in_rows
 from kernels._jit import called, entry_point, inlined
+from kernels.blocking import KC
+from kernels.micro_kernels import PREVIOUS, ZERO
 from kernels.network import (
-    batch_absolute_error,
-    batch_loss_and_gradients,
-    batch_loss_and_update,
+    add_penalties,
     copy_parameters,
     layers_of,
-    load_batch,
     memory_of,
     n_elements,
 )
 from kernels.optimizers import scale_inplace, sgd_update, sum_of_squares
 from kernels.packing import copy_block
-from kernels.samples_in_rows import forward_to_delta, outputs_offset
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, get, lanes, load_first, splat, sum_lanes
 from kernels.structs import Layers, Network, Objective, Order, Progress, Recorder, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
 
-
-@inlined
-def _is_correct(h: Any, y: Any, n: int) -> bool:
-    """Tell whether the largest output is the target's largest, or, for a single output, on the target's side of 1/2."""
-    if n == 1:
-        return (get(h, 0) >= 0.5) == (get(y, 0) >= 0.5)
-    best_h, best_y = 0, 0
-    for j in range(1, n):
-        if get(h, j) > get(h, best_h):
-            best_h = j
-        if get(y, j) > get(y, best_y):
-            best_y = j
-    return best_h == best_y
-
-
-@called
-def _evaluate(
-    network: Layers, parameters: Any, x: Any, y: Any, n_samples: int, workspace: Memory
-) -> tuple[float, float]:
-    """Return the loss without penalties and the share of correct rows; NaN for no rows."""
-    n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    total, correct = 0.0, 0
-    for start in range(0, n_samples, workspace.batch_size):
-        rows = min(workspace.batch_size, n_samples - start)
-        rows_x, rows_y = advance(x, start * n_in), advance(y, start * n_out)
-        total += forward_to_delta(network, parameters, rows_x, rows_y, rows, workspace, 1.0)
-        h = advance(workspace.outputs, outputs_offset(network, x, workspace))
-        for i in range(rows):
-            if _is_correct(advance(h, i * n_out), advance(rows_y, i * n_out), n_out):
-                correct += 1
-        meet(workspace.team)  # before the outputs are written over
-    if n_samples == 0:
-        return np.nan, np.nan
-    return total / n_samples, correct / n_samples
+# With a batch of at most so many rows each gradient is one sum, which rounds alike whether it is added to the parameter
+# at once, or stored and then added.
+ONE_PASS = KC
 
 
 @inlined
-def _measure(network: Layers, parameters: Any, recorder: Recorder, workspace: Memory, row: np.ndarray) -> None:
-    """Write losses and accuracies of the evaluated and of the validation rows to a record."""
+def _measure(
+    evaluate: Any, network: Layers, parameters: Any, recorder: Recorder, memory: Memory, row: np.ndarray
+) -> None:
+    """Write losses and accuracies of the evaluated and of the validation rows to a record; NaN for no rows."""
     first, second = recorder.evaluated, recorder.validation
-    x, y, n_samples = address(first.x, 0), address(first.y, 0), first.x.shape[0]
-    loss, accuracy = _evaluate(network, parameters, x, y, n_samples, workspace)
-    x, y, n_samples = address(second.x, 0), address(second.y, 0), second.x.shape[0]
-    val_loss, val_accuracy = _evaluate(network, parameters, x, y, n_samples, workspace)
-    if workspace.team.rank == 0:
-        row[3], row[4], row[5], row[6] = loss, accuracy, val_loss, val_accuracy
+    n = recorder.n_evaluated
+    loss, correct = evaluate(network, parameters, address(first.x, 0), address(first.y, 0), n, memory)
+    n_validation, val_loss, val_correct = recorder.n_validation, 0.0, 0.0
+    if n_validation > 0:
+        x, y = address(second.x, 0), address(second.y, 0)
+        val_loss, val_correct = evaluate(network, parameters, x, y, n_validation, memory)
+    if memory.team.rank == 0:
+        row[3], row[4] = np.float64(loss) / n, np.float64(correct) / n
+        row[5], row[6] = np.float64(val_loss) / n_validation, np.float64(val_correct) / n_validation
 
 
 @inlined
@@ -124,6 +98,11 @@ def _norm(gradients: Any, n: int) -> float:
 
 @inlined
 def _train(
+    load_batch: Any,
+    to_deltas: Any,
+    accumulate: Any,
+    absolute_error: Any,
+    evaluate: Any,
     layers: Layers,
     weights: Any,
     samples: Samples,
@@ -136,7 +115,7 @@ def _train(
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    """Do what `train` does, on parameters that lie as `layers` says."""
+    """Do what `train` does by one of the two ways, on parameters that lie as `layers` says."""
     team = memory.team
     x, y, n_samples = address(samples.x, 0), address(samples.y, 0), samples.x.shape[0]
     n_in, n_out = samples.x.shape[1], samples.y.shape[1]
@@ -144,9 +123,9 @@ def _train(
     if learning_rates.size == 0:
         row = recorder.table[0]
         row[:3] = np.nan
-        _measure(layers, weights, recorder, memory, row)
+        _measure(evaluate, layers, weights, recorder, memory, row)
         return Progress(1, 0, 0, norm)
-    in_place = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
+    unmodified = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
     if one_batch:
@@ -163,27 +142,32 @@ def _train(
                 order.position[0] = start
             if not one_batch:
                 load_batch(layers, batch_x, batch_y, rows, memory)
-            if careful or recorded or not in_place:
-                loss = batch_loss_and_gradients(layers, weights, batch_x, batch_y, rows, memory, objective)
-                norm = _norm(memory.gradients, n_parameters)
+            # In place, the delta is scaled so that its products are the update; else they are the gradient.
+            in_place = unmodified and rate > 0.0
+            gradient_scale = 1.0 if objective.article else 1.0 / rows
+            factor, step_size = (-rate * gradient_scale, -1.0) if in_place else (gradient_scale, rate)
+            loss = to_deltas(layers, weights, batch_x, batch_y, rows, memory, factor) / rows
+            direct = in_place and not recorded and not careful and rows <= ONE_PASS
+            if not math.isfinite(loss) and not recorded and not careful:
+                return Progress(records, period, step, norm)
+            target, start_of_sums = (weights, PREVIOUS) if direct else (memory.gradients, ZERO)
+            accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums)
+            if not direct:
+                if not unmodified:
+                    loss += add_penalties(layers, weights, rows, memory, objective) / rows
+                norm = _norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
                 meet(team)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
                     first, last = share(n_parameters, lanes(weights), team)
                     scale_inplace(advance(memory.gradients, first), last - first, objective.clip_norm / norm)
-                finite = math.isfinite(loss)
-                if not finite or (careful and not _would_stay_finite(weights, memory.gradients, n_parameters, rate)):
+                stays_finite = not careful or _would_stay_finite(weights, memory.gradients, n_parameters, step_size)
+                if not (math.isfinite(loss) and stays_finite):
                     return Progress(records, period, step, norm)
-            if recorded:
-                error_sum += batch_absolute_error(layers, batch_y, rows, memory)
-                meet(team)
-            if in_place:
-                scale = rate if objective.article else rate / rows
-                loss = batch_loss_and_update(layers, weights, batch_x, batch_y, rows, memory, scale)
-                if not math.isfinite(loss):
-                    return Progress(records, period, step, norm)
-            else:
+                if recorded:
+                    error_sum += absolute_error(layers, batch_y, rows, memory)
+                    meet(team)
                 first, last = share(n_parameters, lanes(weights), team)
-                sgd_update(advance(weights, first), advance(memory.gradients, first), last - first, rate)
+                sgd_update(advance(weights, first), advance(memory.gradients, first), last - first, step_size)
                 meet(team)
             loss_sum += loss * rows
             rows_sum += rows
@@ -193,14 +177,89 @@ def _train(
                 row[0] = loss_sum / rows_sum
                 row[1] = error_sum / (rows_sum * n_out)
                 row[2] = norm
-            _measure(layers, weights, recorder, memory, row)
+            _measure(evaluate, layers, weights, recorder, memory, row)
             records += 1
-            if one_batch:
-                load_batch(layers, x, y, n_samples, memory)  # measuring wrote over it
     return Progress(records, learning_rates.size, 0, norm)
 
 
+@inlined
+def _train_padded(
+    load_batch: Any,
+    to_deltas: Any,
+    accumulate: Any,
+    absolute_error: Any,
+    evaluate: Any,
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    order: Order,
+    workspace: Workspace,
+    objective: Objective,
+    learning_rates: np.ndarray,
+    first_period: int,
+    steps_per_period: int,
+    recorder: Recorder,
+    careful: bool,
+) -> Progress:
+    """Do what `train` does by one of the two ways; in a padded copy of the parameters, if the workspace has one."""
+    layers, memory = layers_of(network, workspace.weights.size > 0), memory_of(workspace)
+    given = address(parameters, 0)
+    weights = memory.weights if layers.padded else given
+    if layers.padded:
+        if memory.team.rank == 0:
+            copy_parameters(layers, given, True, weights)
+        meet(memory.team)
+    progress = _train(
+        load_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
+        learning_rates, first_period, steps_per_period, recorder, careful,
+    )  # fmt: skip
+    if layers.padded and memory.team.rank == 0:
+        copy_parameters(layers, weights, False, given)
+    return progress
+
+
 @entry_point
+def _train_in_rows(
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    order: Order,
+    workspace: Workspace,
+    objective: Objective,
+    learning_rates: np.ndarray,
+    first_period: int,
+    steps_per_period: int,
+    recorder: Recorder,
+    careful: bool,
+) -> Progress:
+    return _train_padded(
+        in_rows.load_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
+        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
+        recorder, careful,
+    )  # fmt: skip
+
+
+@entry_point
+def _train_in_lanes(
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    order: Order,
+    workspace: Workspace,
+    objective: Objective,
+    learning_rates: np.ndarray,
+    first_period: int,
+    steps_per_period: int,
+    recorder: Recorder,
+    careful: bool,
+) -> Progress:
+    return _train_padded(
+        in_lanes.load_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
+        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
+        recorder, careful,
+    )  # fmt: skip
+
+
 def train(
     network: Network,
     parameters: np.ndarray,
@@ -239,17 +298,8 @@ def train(
         asked for mean that the next step's loss, or in careful training its update, is not finite: that step was not
         taken.
     """
-    layers, memory = layers_of(network, workspace.weights.size > 0), memory_of(workspace)
-    given = address(parameters, 0)
-    weights = memory.weights if layers.padded else given
-    if layers.padded:
-        if memory.team.rank == 0:
-            copy_parameters(layers, given, True, weights)
-        meet(memory.team)
-    progress = _train(
-        layers, weights, samples, order, memory, objective, learning_rates, first_period, steps_per_period,
+    train_by = _train_in_lanes if workspace.lanes_x.size else _train_in_rows
+    return train_by(
+        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
         recorder, careful,
     )  # fmt: skip
-    if layers.padded and memory.team.rank == 0:
-        copy_parameters(layers, weights, False, given)
-    return progress

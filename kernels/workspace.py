@@ -17,7 +17,7 @@ import numpy as np
 from kernels.aligned import aligned_empty, aligned_zeros
 from kernels.blocking import CACHE_LINE, VECTOR_BYTES, padded_width
 from kernels.gemm import packed_size
-from kernels.samples_in_lanes import lanes_size, suits_lanes
+from kernels.lane_blocks import lanes_size, suits_lanes
 from kernels.structs import Network
 
 # Losses are added up over chunks of so many rows: two tiles of 14 rows and one of 4, whole vectors of any type.
@@ -74,7 +74,6 @@ class Memory(NamedTuple):
     lanes_y: Any
     partial_sums: Any
     team: Any
-    in_lanes: bool
     padded: bool
     batch_size: int
 

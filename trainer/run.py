@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from kernels.backends import Backend
-from kernels.samples_in_lanes import suits_lanes
+from kernels.lane_blocks import suits_lanes
 from kernels.structs import RECORD_COLUMNS, Network, Objective, Order, Progress, Recorder, Samples, step_flops
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
 from trainer.threads import run_together, threads_that_pay
@@ -92,7 +92,8 @@ class Run:
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
-        self._evaluated, self._validation = evaluated or nothing, validation or nothing
+        measured = evaluated or nothing, validation or nothing
+        self._measured = [backend.to_measure(network, rows) for rows in measured] + [len(rows.x) for rows in measured]
         random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
         if not backend.shares_work or suits_lanes(network):
@@ -106,7 +107,7 @@ class Run:
     def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))
-        recorder = Recorder(table, self._record_every, self._evaluated, self._validation)
+        recorder = Recorder(table, self._record_every, *self._measured)
 
         def train(workspace: Workspace) -> Progress:
             return self._backend.train(

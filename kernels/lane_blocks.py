@@ -1,0 +1,29 @@
+"""Which networks are computed with samples in lanes, and how large their blocks are; see `samples_in_lanes`."""
+
+from __future__ import annotations
+
+from kernels.activations import SOFTMAX
+from kernels.blocking import VECTOR_BYTES
+from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
+from kernels.structs import Network
+
+# Wider layers fill the lanes with their outputs, and a product of large matrices is better off in tiles of `gemm`.
+MAX_WIDTH = 256
+MAX_WEIGHTS = 32 * 256
+
+
+def suits_lanes(network: Network) -> bool:
+    """Tell whether a network is small enough; softmax, which mixes the features of a sample, is left to rows."""
+    if network.activations[-1] == SOFTMAX or network.sizes.max() > MAX_WIDTH:
+        return False
+    return bool((network.sizes[:-1] * network.sizes[1:]).max() <= MAX_WEIGHTS)
+
+
+def lanes_size(batch_size: int, widths: list[int], itemsize: int) -> int:
+    """Return how many elements features of these widths take in blocks, a row of ones for each width included.
+
+    A gradient's tile may read on behind the last row.
+    """
+    block = BLOCK_VECTORS * VECTOR_BYTES // itemsize
+    n_blocks = -(-batch_size // block)
+    return (n_blocks * (sum(widths) + len(widths)) + GRADIENT_SUMS) * block
