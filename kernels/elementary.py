@@ -60,30 +60,40 @@ def _remainder_64(r: Any) -> Any:
 
 
 def _reduced(x: Any) -> Any:
-    """Return (n, r, q) with exp(x) = 2**n (1 + r + r**2 q), for x not above the largest argument of exp."""
+    """Return (n, r) with x = n ln 2 + r and |r| <= ln 2 / 2, for x not above the largest argument of exp."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(_reduced, jit_options={"forceinline": True, "error_model": "numpy"})
 def _reduced_overload(x):
     if x.dtype.bitwidth == 32:
-        least, high, low, remainder = EXP_RANGE_32[0], LN2_HIGH_32, LN2_LOW_32, _remainder_32
+        least, high, low = EXP_RANGE_32[0], LN2_HIGH_32, LN2_LOW_32
     else:
-        least, high, low, remainder = EXP_RANGE_64[0], LN2_HIGH_64, LN2_LOW_64, _remainder_64
+        least, high, low = EXP_RANGE_64[0], LN2_HIGH_64, LN2_LOW_64
 
     def implementation(x):
         clamped = max(splat(x, least), x)
         n = round_to_even(clamped * LOG2_E)
-        r = fma(n, splat(x, -low), fma(n, splat(x, -high), clamped))
-        return n, r, remainder(r)
+        return n, fma(n, splat(x, -low), fma(n, splat(x, -high), clamped))
 
     return implementation
 
 
+def _remainder(r: Any) -> Any:
+    """Return q with exp(r) = 1 + r + r**2 q for |r| <= ln 2 / 2."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(_remainder, jit_options={"forceinline": True, "error_model": "numpy"})
+def _remainder_overload(r):
+    remainder = _remainder_32 if r.dtype.bitwidth == 32 else _remainder_64
+    return lambda r: remainder(r)
+
+
 @inlined
 def _exp_of_at_most(x: Any) -> Any:
-    n, r, q = _reduced(x)
-    return scale_by_power_of_two(fma(fma(q, r, splat(x, 1.0)), r, splat(x, 1.0)), n)
+    n, r = _reduced(x)
+    return scale_by_power_of_two(fma(fma(_remainder(r), r, splat(x, 1.0)), r, splat(x, 1.0)), n)
 
 
 def _largest_argument(x: Any) -> float:
@@ -103,8 +113,8 @@ def exp(x: Any) -> Any:
 
 
 @inlined
-def sigmoid(z: Any) -> Any:
-    """Return 1 / (1 + exp(-z)) for a vector z, from e = exp(-|z|) <= 1 so that nothing overflows.
+def _sigmoid_32(z: Any) -> Any:
+    """Return 1 / (1 + exp(-z)) from e = exp(-|z|).
 
     With q = e / (1 + e) it is 1 - q or, for negative z, e - e q, in which the roundings of q weigh less than in q.
     """
@@ -115,16 +125,43 @@ def sigmoid(z: Any) -> Any:
 
 
 @inlined
+def _sigmoid_64(z: Any) -> Any:
+    """Return 1 / (1 + exp(-z)) from exp(-|z|) = 2**n (a + b) / (a - b): one division, and fewer terms than for exp.
+
+    b / a is a rational approximation of tanh(r / 2), odd in r, at the Chebyshev nodes of |r| <= ln 2 / 2 (relative
+    error of exp 2e-18). In float32 it would save 15 % of the time, but reach 2.4 ULP.
+    """
+    n, r = _reduced(-absolute(z))
+    square = r * r
+    a = fma(square, splat(r, 30.013650927941401856), splat(r, 3362.458123840365385))
+    a = fma(a, square, splat(r, 30262.94312753996194))
+    b = r * fma(square + 420.27309827271484859, square, splat(r, 15131.471563769980897))
+    numerator, rest = scale_by_power_of_two(a + b, n), a - b
+    return select_less(z, splat(z, 0.0), numerator, rest) / (numerator + rest)
+
+
+def sigmoid(z: Any) -> Any:
+    """Return 1 / (1 + exp(-z)) for a vector z; nothing overflows."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(sigmoid, jit_options={"forceinline": True, "error_model": "numpy"})
+def _sigmoid_overload(z):
+    sigmoid_of_type = _sigmoid_32 if z.dtype.bitwidth == 32 else _sigmoid_64
+    return lambda z: sigmoid_of_type(z)
+
+
+@inlined
 def tanh(z: Any) -> Any:
     """Return the hyperbolic tangent of a vector z, accurate near 0 as well.
 
-    With m = exp(-2|z|) - 1 it is -m / (2 + m) = -m/2 + m/2 q for q = m / (2 + m), as in `sigmoid`.
+    With m = exp(-2|z|) - 1 it is -m / (2 + m) = -m/2 + m/2 q for q = m / (2 + m), as in `_sigmoid_32`.
     """
     magnitude = absolute(z)
     enough = splat(z, 40.0)  # tanh(40) is 1 in both precisions
-    n, r, q = _reduced(min(enough, magnitude) * -2.0)
+    n, r = _reduced(min(enough, magnitude) * -2.0)
     power = scale_by_power_of_two(splat(z, 1.0), n)
-    m = fma(power, fma(r * r, q, r), power - 1.0)
+    m = fma(power, fma(r * r, _remainder(r), r), power - 1.0)
     half = m * 0.5
     return copy_sign(fma(-half, m / (m + 2.0), half), z)
 
