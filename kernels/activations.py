@@ -104,7 +104,7 @@ def softmax_row(z: Any, n: int) -> Any:
     shift = max_lanes(largest)
     total = splat(z, 0.0)
     for j in range(0, n, VL):
-        e = elementary.exp(load_first(z, j, n - j, -np.inf) - splat(z, shift))
+        e = elementary.exp_of_difference(load_first(z, j, n - j, -np.inf), splat(z, shift))
         total = total + e
         store_first(z, j, e, n - j)
     scale = sum_lanes(total)
@@ -123,6 +123,33 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
     for j in range(0, n, VL):
         row = load_first(h, j, n - j, 0.0) * (load_first(delta, j, n - j, 0.0) - mean)
         store_first(delta, j, row, n - j)
+
+
+@inlined
+def softmax_in_lanes(z: Any, n: int, stride: int) -> tuple[Any, Any]:
+    """Overwrite a vector of samples' n logits, `stride` apart, by their softmax; return what `softmax_row` does."""
+    largest, total, correction = load(z, 0), splat(z, 0.0), splat(z, 0.0)
+    for j in range(1, n):
+        largest = max(largest, load(z, j * stride))
+    for j in range(n):
+        e = elementary.exp_of_difference(load(z, j * stride), largest)
+        store(z, j * stride, e)
+        term = e - correction  # Kahan, 1965: the sum is as good as its terms, however many there are
+        previous, total = total, total + term
+        correction = (total - previous) - term
+    for j in range(n):
+        store(z, j * stride, load(z, j * stride) / total)
+    return largest, total
+
+
+@inlined
+def softmax_derivative_in_lanes(h: Any, delta: Any, n: int, stride: int) -> None:
+    """Turn dL/dh of a vector of samples into dL/dz; outputs and deltas are `stride` apart."""
+    mean = splat(h, 0.0)
+    for j in range(n):
+        mean = fma(load(h, j * stride), load(delta, j * stride), mean)
+    for j in range(n):
+        store(delta, j * stride, load(h, j * stride) * (load(delta, j * stride) - mean))
 
 
 @kernel

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba.extending import overload
 
 from kernels._jit import inlined
@@ -110,6 +111,17 @@ def _largest_argument_overload(x):
 def exp(x: Any) -> Any:
     """Return e**x for a vector x; subnormal results are right too."""
     return _exp_of_at_most(min(splat(x, _largest_argument(x)), x))
+
+
+@inlined
+def exp_of_difference(x: Any, y: Any) -> Any:
+    """Return exp(x - y) for vectors with x <= y, as exact as exp: the rounding of x - y is made good (Knuth, 1969)."""
+    difference = x - y
+    minus_y = difference - x
+    rounding = (x - (difference - minus_y)) - (y + minus_y)
+    rounding = select_less(absolute(rounding), splat(x, np.inf), rounding, splat(x, 0.0))  # of infinities it is NaN
+    e = _exp_of_at_most(difference)
+    return fma(e, rounding, e)
 
 
 @inlined

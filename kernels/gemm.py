@@ -20,7 +20,7 @@ import numpy as np
 
 from kernels._jit import called, codes, entry_point, inlined, out_of_line
 from kernels.activations import activate_block, multiply_block_by_derivative
-from kernels.blocking import KC, MC, MR, NC, NV, SHORT_MR, VECTOR_BYTES
+from kernels.blocking import KC, MC, MC_FLOAT64, MR, NC, NV, SHORT_MR, VECTOR_BYTES
 from kernels.micro_kernels import (
     BIAS,
     PREVIOUS,
@@ -57,6 +57,9 @@ KC_STRIDE, MC_STRIDE = KC + 16, MC + 16
 # the transposed weights of 10 outputs: twice as fast at a width of 1024).
 STRIP_DEPTH = 128
 
+# What small networks, which need no copies, use the room for copies for.
+LEAST_PACKED = 64
+
 
 def packed_size(batch: int, widths: list[int], itemsize: int) -> int:
     """Return how many elements the copies of operands take at most, for products among these extents."""
@@ -65,7 +68,7 @@ def packed_size(batch: int, widths: list[int], itemsize: int) -> int:
     depth = min(KC, largest)
     conflict = any(extent * itemsize % (CONFLICTING_BYTES // 4) == 0 for extent in widths)
     block = max(KC_STRIDE * min(MC, largest), MC_STRIDE * depth) if conflict else 0
-    return depth * n_panels * panel_width + block
+    return max(LEAST_PACKED, depth * n_panels * panel_width + block)
 
 
 @inlined
@@ -147,7 +150,7 @@ def gemm(
     NR = NV * VL
     a_stride = max(a_row_stride, a_column_stride)
     itemsize = VECTOR_BYTES // VL
-    most_rows, most_columns = MC * 4 // itemsize, NC * 4 // itemsize
+    most_rows, most_columns = MC if itemsize == 4 else MC_FLOAT64, NC * 4 // itemsize
     n_passes, n_blocks = (k + KC - 1) // KC, (m + most_rows - 1) // most_rows
     depth = (k + n_passes - 1) // n_passes  # passes of equal depth
     m_step = ((m + n_blocks - 1) // n_blocks + MR - 1) // MR * MR  # blocks of equal height

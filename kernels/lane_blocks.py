@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kernels.activations import SOFTMAX
 from kernels.blocking import VECTOR_BYTES
 from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
 from kernels.structs import Network
@@ -13,8 +12,8 @@ MAX_WEIGHTS = 32 * 256
 
 
 def suits_lanes(network: Network) -> bool:
-    """Tell whether a network is small enough; softmax, which mixes the features of a sample, is left to rows."""
-    if network.activations[-1] == SOFTMAX or network.sizes.max() > MAX_WIDTH:
+    """Tell whether a network is small enough."""
+    if network.sizes.max() > MAX_WIDTH:
         return False
     return bool((network.sizes[:-1] * network.sizes[1:]).max() <= MAX_WEIGHTS)
 

@@ -29,6 +29,8 @@ from kernels.activations import (
     multiply_by_derivative,
     relu_derivative,
     sigmoid_derivative,
+    softmax_derivative_in_lanes,
+    softmax_in_lanes,
     softmax_row,
     tanh_derivative,
 )
@@ -124,11 +126,48 @@ def squared_error_in_lanes(
 
     What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
     """
-    total = splat(z, 0.0)
+    total, VL = splat(z, 0.0), lanes(z)
+    if activation == SOFTMAX:
+        for i in range(0, n, VL):
+            softmax_in_lanes(advance(z, i), n_out, stride)
     for j in range(n_out):
         row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
         total = total + _squared_error_of(_read_whole, _write_whole, activation, row_z, row_y, row_delta, n, scale)
+    if activation == SOFTMAX:
+        for i in range(0, n, VL):
+            softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)
     return sum_lanes(total)
+
+
+@kernel
+def _softmax_cross_entropy_in_lanes(
+    z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, totals: Any
+) -> Any:
+    """Do what `cross_entropy` does for softmax and n samples in rows of outputs.
+
+    With t the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
+    """
+    VL, loss = lanes(z), 0.0
+    for i in range(0, n, VL):
+        column_z, column_y, column_delta = advance(z, i), advance(y, i), advance(delta, i)
+        largest, weighted, target_sum = load(column_z, 0), splat(z, 0.0), splat(z, 0.0)
+        for j in range(1, n_out):
+            largest = max(largest, load(column_z, j * stride))
+        for j in range(n_out):
+            target = load(column_y, j * stride)
+            weighted = fma(target, load(column_z, j * stride) - largest, weighted)
+            target_sum = target_sum + target
+        exp_sum = softmax_in_lanes(column_z, n_out, stride)[1]
+        store(totals, 0, exp_sum)
+        store(totals, VL, target_sum)
+        store(totals, 2 * VL, weighted)
+        for s in range(min(VL, n - i)):
+            log_sum = math.log(np.float64(get(totals, s)))
+            loss += np.float64(get(totals, VL + s)) * log_sum - np.float64(get(totals, 2 * VL + s))
+        for j in range(n_out):
+            error = load(column_z, j * stride) * target_sum - load(column_y, j * stride)
+            store(column_delta, j * stride, keep_first(error, n - i) * splat(z, scale))
+    return loss
 
 
 @inlined
@@ -184,14 +223,16 @@ def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: i
 
 @called
 def output_delta_in_lanes(
-    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
+    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
 ) -> Any:
     """Do what `output_delta` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
 
-    What pads the last vector of the samples gets a delta of zero.
+    What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
     """
     if loss == MSE:
         return 0.5 * np.float64(squared_error_in_lanes(activation, z, y, delta, n_out, n, stride, scale))
+    if activation == SOFTMAX:
+        return _softmax_cross_entropy_in_lanes(z, y, delta, n_out, n, stride, scale, scratch)
     total, VL = 0.0, lanes(z)
     for j in range(n_out):
         row = j * stride
