@@ -19,10 +19,16 @@ def suits_lanes(network: Network) -> bool:
 
 
 def lanes_size(batch_size: int, widths: list[int], itemsize: int) -> int:
-    """Return how many elements features of these widths take in blocks, a row of ones for each width included.
+    """Return how many elements features of these widths take in blocks, a row of ones for each width included."""
+    block = samples_in_block(itemsize)
+    return -(-batch_size // block) * (sum(widths) + len(widths)) * block
 
-    A gradient's tile may read on behind the last row.
-    """
-    block = BLOCK_VECTORS * VECTOR_BYTES // itemsize
-    n_blocks = -(-batch_size // block)
-    return (n_blocks * (sum(widths) + len(widths)) + GRADIENT_SUMS) * block
+
+def samples_in_block(itemsize: int) -> int:
+    """Return how many samples a block holds."""
+    return BLOCK_VECTORS * VECTOR_BYTES // itemsize
+
+
+def slack(itemsize: int) -> int:
+    """Return how many elements behind the last array a gradient's tile may read, and write as they were."""
+    return GRADIENT_SUMS * samples_in_block(itemsize)

@@ -20,6 +20,7 @@ import numpy as np
 from kernels import elementary
 from kernels._jit import called, inlined, kernel
 from kernels.activations import (
+    IDENTITY,
     RELU,
     SIGMOID,
     SOFTMAX,
@@ -126,17 +127,23 @@ def squared_error_in_lanes(
 
     What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
     """
-    total, VL = splat(z, 0.0), lanes(z)
-    if activation == SOFTMAX:
-        for i in range(0, n, VL):
-            softmax_in_lanes(advance(z, i), n_out, stride)
+    total = splat(z, 0.0)
     for j in range(n_out):
         row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
         total = total + _squared_error_of(_read_whole, _write_whole, activation, row_z, row_y, row_delta, n, scale)
-    if activation == SOFTMAX:
-        for i in range(0, n, VL):
-            softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)
     return sum_lanes(total)
+
+
+@kernel
+def _softmax_squared_error_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
+    """Do what `squared_error_in_lanes` does, for softmax."""
+    VL = lanes(z)
+    for i in range(0, n, VL):
+        softmax_in_lanes(advance(z, i), n_out, stride)
+    total = squared_error_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, scale)
+    for i in range(0, n, VL):
+        softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)
+    return total
 
 
 @kernel
@@ -221,7 +228,7 @@ def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: i
     return cross_entropy(activation, z, y, delta, rows, columns, scale)
 
 
-@called
+@inlined
 def output_delta_in_lanes(
     loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
 ) -> Any:
@@ -229,6 +236,8 @@ def output_delta_in_lanes(
 
     What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
     """
+    if loss == MSE and activation == SOFTMAX:
+        return 0.5 * np.float64(_softmax_squared_error_in_lanes(z, y, delta, n_out, n, stride, scale))
     if loss == MSE:
         return 0.5 * np.float64(squared_error_in_lanes(activation, z, y, delta, n_out, n, stride, scale))
     if activation == SOFTMAX:

@@ -22,7 +22,7 @@ import numpy as np
 from kernels._jit import called, inlined, kernel
 from kernels.activations import activate_block
 from kernels.aligned import aligned_zeros
-from kernels.blocking import VECTOR_BYTES
+from kernels.lane_blocks import samples_in_block
 from kernels.lane_kernels import (
     BLOCK_VECTORS,
     ROWS,
@@ -103,10 +103,7 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
             forward_pair(n_in, advance(weight, i), n_out, h, strip, rows)
         else:
             forward_block(n_in, advance(weight, i), n_out, h, strip, rows)
-        if n_vectors == BLOCK_VECTORS:
-            activate_block(activation, strip, 0, 1, rows * B)
-        else:
-            activate_block(activation, strip, B, rows, n_vectors * VL)
+        activate_block(activation, strip, B, rows, n_vectors * VL)
 
 
 @inlined
@@ -284,7 +281,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
 def to_blocks(samples: Samples) -> Samples:
     """Return samples as `evaluate` reads them: blocks of (features and ones, samples), and of (outputs, samples)."""
     n = len(samples.x)
-    block = BLOCK_VECTORS * VECTOR_BYTES // samples.x.itemsize
+    block = samples_in_block(samples.x.itemsize)
     n_blocks = -(-n // block)
     blocks = []
     for rows in (np.column_stack([samples.x, np.ones(n, samples.x.dtype)]), samples.y):

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.aligned import aligned_empty, aligned_zeros
-from kernels.blocking import CACHE_LINE, VECTOR_BYTES, padded_width
+from kernels.aligned import aligned_zeros, neighbouring_zeros
+from kernels.blocking import CACHE_LINE, padded_width
 from kernels.gemm import packed_size
-from kernels.lane_blocks import lanes_size, suits_lanes
+from kernels.lane_blocks import lanes_size, slack, suits_lanes
 from kernels.structs import Network
 
 # Losses are added up over chunks of so many rows: two tiles of 14 rows and one of 4, whole vectors of any type.
@@ -83,23 +83,26 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     dtype = np.dtype(dtype)
     sizes = [int(size) for size in network.sizes]
     widths = [padded_width(size, dtype.itemsize) for size in sizes]
-    in_lanes = suits_lanes(network)
-    in_blocks = lanes_size(batch_size, sizes[1:], dtype.itemsize) if in_lanes else 0
     n_biases = sum(sizes[1:]) if network.bias else 0
-    n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
-    slack = VECTOR_BYTES // dtype.itemsize if in_lanes else 0
     n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
+    in_lanes, itemsize = suits_lanes(network), dtype.itemsize
+    blocks = [lanes_size(batch_size, part, itemsize) if in_lanes else 0 for part in (sizes[:1], sizes[-1:], sizes[1:])]
+    arrays = {
+        "lanes_x": blocks[0],
+        "lanes_y": blocks[1],
+        "outputs": max(batch_size * sum(widths[1:]), blocks[2]),
+        "delta": max(batch_size * max(widths), blocks[2]),
+        "weights": n_padded if in_lanes or n_padded > n_parameters else 0,
+        "gradients": n_padded,
+        "other_delta": batch_size * max(widths),
+        "batch_x": batch_size * sizes[0],
+        "batch_y": batch_size * sizes[-1],
+        "packed": n_threads * packed_size(batch_size, sizes, itemsize),
+    }
+    memory = dict(zip(arrays, neighbouring_zeros(list(arrays.values()), dtype, slack(itemsize)), strict=True))
     return Workspace(
-        outputs=aligned_zeros(max(batch_size * sum(widths[1:]), in_blocks), dtype),
-        delta=aligned_zeros(max(batch_size * max(widths), in_blocks), dtype),
-        other_delta=aligned_zeros(batch_size * max(widths), dtype),
-        weights=aligned_zeros(n_padded + slack if slack or n_padded > n_parameters else 0, dtype),
-        gradients=aligned_zeros(n_padded + slack, dtype),
-        packed=aligned_empty(n_threads * packed_size(batch_size, sizes, dtype.itemsize), dtype).reshape(n_threads, -1),
-        batch_x=aligned_empty(batch_size * sizes[0], dtype),
-        batch_y=aligned_empty(batch_size * sizes[-1], dtype),
-        lanes_x=aligned_zeros(lanes_size(batch_size, sizes[:1], dtype.itemsize) if in_lanes else 0, dtype),
-        lanes_y=aligned_zeros(lanes_size(batch_size, sizes[-1:], dtype.itemsize) if in_lanes else 0, dtype),
+        **memory | {"packed": memory["packed"].reshape(n_threads, -1)},
         partial_sums=np.zeros(-(-batch_size // CHUNK_ROWS)),
         counters=aligned_zeros((1 + n_threads) * COUNTER_STRIDE, np.int64).reshape(1 + n_threads, -1),
         batch_size=batch_size,
