@@ -19,12 +19,12 @@ class Backend:
     """The functions of one backend; `reference` documents each.
 
     shares_work : whether the threads of a team may run `train` together.
-    to_measure : lays samples that will be measured as `train` wants them in a `Recorder`.
+    to_measure : lays samples that will be measured as `train` wants them in a `Recorder`, given the size of a batch.
     """
 
     name: str
     shares_work: bool
-    to_measure: Callable[[Network, Samples], Samples]
+    to_measure: Callable[[Network, int, Samples], Samples]
     matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_nt: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -36,11 +36,15 @@ class Backend:
     train: Callable[..., Progress]
 
 
+def _in_blocks_where_lanes_suit(network: Network, batch_size: int, samples: Samples) -> Samples:
+    return to_blocks(samples) if suits_lanes(network, batch_size, samples.x.itemsize) else samples
+
+
 BACKENDS = {
     "numba": Backend(
         "numba",
         True,
-        lambda network, samples: to_blocks(samples) if suits_lanes(network) else samples,
+        _in_blocks_where_lanes_suit,
         gemm.matmul,
         gemm.matmul_tn,
         gemm.matmul_nt,
@@ -54,7 +58,7 @@ BACKENDS = {
     "numpy": Backend(
         "numpy",
         False,
-        lambda network, samples: samples,
+        lambda network, batch_size, samples: samples,
         reference.matmul,
         reference.matmul_tn,
         reference.matmul_nt,

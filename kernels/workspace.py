@@ -86,7 +86,8 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     n_biases = sum(sizes[1:]) if network.bias else 0
     n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
-    in_lanes, itemsize = suits_lanes(network), dtype.itemsize
+    itemsize = dtype.itemsize
+    in_lanes = suits_lanes(network, batch_size, itemsize)
     blocks = [lanes_size(batch_size, part, itemsize) if in_lanes else 0 for part in (sizes[:1], sizes[-1:], sizes[1:])]
     arrays = {
         "lanes_x": blocks[0],

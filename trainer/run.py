@@ -92,11 +92,13 @@ class Run:
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
-        measured = evaluated or nothing, validation or nothing
-        self._measured = [backend.to_measure(network, rows) for rows in measured] + [len(rows.x) for rows in measured]
+        evaluated, validation = evaluated or nothing, validation or nothing
+        self._evaluated = backend.to_measure(network, batch_size, evaluated)
+        self._validation = backend.to_measure(network, batch_size, validation)
+        self._n_evaluated, self._n_validation = len(evaluated.x), len(validation.x)
         random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
-        if not backend.shares_work or suits_lanes(network):
+        if not backend.shares_work or suits_lanes(network, batch_size, parameters.itemsize):
             threads = 1
         elif threads is None:
             threads = threads_that_pay(step_flops(network, batch_size))
@@ -107,7 +109,9 @@ class Run:
     def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))
-        recorder = Recorder(table, self._record_every, *self._measured)
+        recorder = Recorder(
+            table, self._record_every, self._evaluated, self._validation, self._n_evaluated, self._n_validation
+        )
 
         def train(workspace: Workspace) -> Progress:
             return self._backend.train(
