@@ -26,7 +26,7 @@ Nothing here prints, reads a file, or decides what a user wants; `trainer` does.
 
 from __future__ import annotations
 
-from kernels._jit import nothing_is_compiled
+from kernels._jit import cache_folder, nothing_is_compiled
 from kernels.backends import BACKENDS, Backend
 
-__all__ = ["BACKENDS", "Backend", "nothing_is_compiled"]
+__all__ = ["BACKENDS", "Backend", "cache_folder", "nothing_is_compiled"]

@@ -128,6 +128,7 @@ def _train(
     unmodified = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
+    meet(team)  # before the first moves it
     if one_batch:
         load_batch(layers, x, y, n_samples, memory)
     for period in range(learning_rates.size):

@@ -28,8 +28,8 @@ from trainer.model_file import load_predictor
 
 OPTIONS = (
     "--backend --hidden --activation --loss --epochs --batch-size --shuffle --no-shuffle --learning-rate --schedule "
-    "--clip-norm --l1 --l2 --no-bias --dtype --seed --preset --history --plots --gif --save --validation --target "
-    "--task --log-every --quiet --help"
+    "--clip-norm --l1 --l2 --no-bias --dtype --seed --threads --preset --history --plots --gif --save --validation "
+    "--target --task --log-every --quiet --help"
 )
 EPOCHS = 40
 
@@ -67,7 +67,7 @@ def test_every_option_that_scripts_rely_on_exists() -> None:
     assert set(OPTIONS.split()) - {"--help"} <= names
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "explain", "gallery"])
+@pytest.mark.parametrize("command", ["train", "predict", "explain", "gallery", "warmup"])
 def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(command, "--help") == 0
     text = capsys.readouterr().out
@@ -252,10 +252,12 @@ def test_a_run_that_explodes_in_its_first_epoch_says_so_and_keeps_its_weights(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_ctrl_c_keeps_what_was_trained_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("hidden", "threads"), [(10, 1), (300, 2)])
+def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: int, threads: int, tmp_path: Path) -> None:
+    options = ("--hidden", str(hidden), "--threads", str(threads), "--history", "h.json", "--save", "m.npz")
     with (tmp_path / "out.txt").open("w") as out, (tmp_path / "err.txt").open("w") as err:
         child = subprocess.Popen(
-            [*COMMAND, "train", "--epochs", "2000000000", "--history", "h.json", "--save", "m.npz"],
+            [*COMMAND, "train", "--epochs", "2000000000", *options],
             cwd=tmp_path,
             env=environment(),
             stdout=out,
@@ -271,7 +273,8 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(tmp_path: Path) -> None:
     assert re.fullmatch(r"scratch-mlp: interrupted: the history and the model hold .* in [\d,]+ epochs\n", message)
     assert "Traceback" not in message
     assert read_records(tmp_path / "h.json")[0]["epoch"] == 0
-    fresh, kept = MLP([2, 10, 2], random_state=0), load_predictor(tmp_path / "m.npz").model
+    assert f"{threads} threads" in (tmp_path / "out.txt").read_text() or threads == 1
+    fresh, kept = MLP([2, hidden, 2], random_state=0), load_predictor(tmp_path / "m.npz").model
     assert np.isfinite(kept.parameters).all()
     assert not np.array_equal(fresh.parameters, kept.parameters)
     assert sorted(os.listdir(tmp_path)) == ["err.txt", "h.json", "m.npz", "out.txt"]

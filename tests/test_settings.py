@@ -9,6 +9,7 @@ import pytest
 from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED
 from trainer.errors import InputError
 from trainer.settings import MAX_UNITS, Settings, parse_hidden, resolve
+from trainer.threads import MAX_THREADS
 
 
 def settings(preset: str | None = None, data: str = "xor", task: str = "classify", **given: Any) -> Settings:
@@ -85,6 +86,8 @@ def test_about_250_records_are_made(epochs: int, every: int) -> None:
         {"batch_size": 0},
         {"batch_size": MAX_COUNT + 1},
         {"seed": -1},
+        {"threads": 0},
+        {"threads": MAX_THREADS + 1},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"clip_norm": 0.0},

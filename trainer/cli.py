@@ -62,6 +62,10 @@ def train(
     no_bias: Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")] = False,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, shuffling and the choice of validation rows.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Of the numba backend; the results do not depend on it [default: as many as pay]."),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="article: the article's own program.")] = None,
     history: Annotated[Path | None, typer.Option(help="Write the records to this .json or .csv file.")] = None,
     plots: Annotated[
@@ -99,6 +103,7 @@ def train(
         "bias": False if no_bias else None,
         "dtype": dtype,
         "seed": seed,
+        "threads": threads,
         "validation": validation,
         "log_every": log_every,
     }
@@ -203,6 +208,29 @@ def gallery(
     from trainer.gallery import make_gallery
 
     make_gallery(folder, epochs=epochs, backend=backend, quiet=quiet, console=open_console())
+
+
+_WARMUP_HELP = """Compile everything ahead, so that no later command has to.
+
+Each machine does it once; the code is kept in the user's cache folder, or in that which SCRATCH_MLP_CACHE_DIR names.
+
+Examples:
+
+    scratch-mlp warmup
+
+    scratch-mlp warmup --dtype float32
+"""
+
+
+@app.command(help=_WARMUP_HELP)
+def warmup(
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64 [default: both].")] = None,
+) -> None:
+    """Compile everything ahead."""
+    from trainer.console import open_console
+    from trainer.warmup_command import run_warmup
+
+    run_warmup(dtype, open_console())
 
 
 def main(arguments: list[str] | None = None) -> None:

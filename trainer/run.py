@@ -106,6 +106,11 @@ class Run:
         self.period = 0
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
+    @property
+    def threads(self) -> int:
+        """How many threads take part."""
+        return len(self._workspace.packed)
+
     def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))

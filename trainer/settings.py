@@ -10,6 +10,7 @@ from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count
 from trainer.errors import InputError
 from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.schedules import SCHEDULES
+from trainer.threads import check_threads
 
 PRESETS = ("article",)
 BACKEND_NAMES = ("numba", "numpy")
@@ -24,7 +25,8 @@ class Settings:
     """Everything that a training is set to.
 
     ``hidden`` holds the sizes of the hidden layers. With the article's preset ``l2`` is its penalty coefficient and
-    ``batch_size`` the number of leading rows that every step sees. None: all rows, no clipping, no validation.
+    ``batch_size`` the number of leading rows that every step sees. None: all rows, no clipping, no validation, as many
+    threads as pay.
     """
 
     hidden: tuple[int, ...]
@@ -45,6 +47,7 @@ class Settings:
     dtype: str = "float32"
     seed: int = 0
     validation: float | None = None
+    threads: int | None = None
 
 
 _XOR: dict[str, Any] = {
@@ -129,6 +132,7 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("dtype", settings.dtype, DTYPES)
     check_count("log-every", settings.log_every)
     check_count("seed", settings.seed, least=0, most=MAX_LEGACY_SEED if settings.article else MAX_COUNT)
+    check_threads(settings.threads)
     if settings.batch_size is not None:
         check_count("batch-size", settings.batch_size)
     check_real("learning-rate", settings.learning_rate, positive=True)

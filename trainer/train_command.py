@@ -129,6 +129,7 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
         backend=settings.backend,
         random_state=settings.seed,
         init="article" if settings.article else "glorot",
+        threads=settings.threads,
     )
     return Predictor(
         model=model,
@@ -276,9 +277,10 @@ def _announcement(data: str, table: Table, prepared: Prepared, predictor: Predic
 def _summary(prepared: Prepared, outcome: Outcome) -> str:
     """Return the closing lines: how long it took, and what the final network reaches."""
     rate = outcome.steps_done / max(outcome.seconds, 1e-9)
+    team = f", {outcome.threads} threads" if outcome.threads > 1 else ""
     lines = [
         f"{outcome.epochs_done:,} epochs, {outcome.steps_done:,} steps in {outcome.seconds:.2f} s of training "
-        f"({rate:,.0f} steps/s)",
+        f"({rate:,.0f} steps/s{team})",
         f"trained: {_measured(outcome.final, '', prepared.task)}",
     ]
     if prepared.validation is not None:

@@ -58,6 +58,8 @@ class Outcome:
     steps_done : int
     seconds : float
         Time spent in training, without compilation, listeners and snapshots.
+    threads : int
+        How many took part.
     interrupted : bool
         A listener asked to stop.
     divergence : DivergenceError or None
@@ -72,6 +74,7 @@ class Outcome:
     epochs_done: int = 0
     steps_done: int = 0
     seconds: float = 0.0
+    threads: int = 1
     interrupted: bool = False
     divergence: DivergenceError | None = None
     snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
@@ -133,7 +136,7 @@ def train_epochs(
         validation=(validation.X, validation.Y) if validation else None,
     )
     records = _Records(score, evaluated, validation, record_every)
-    outcome = Outcome(records.history)
+    outcome = Outcome(records.history, threads=run.threads)
     stops = sorted({epoch for epoch in snapshot_epochs if epoch <= epochs} | {epochs})
     if stops[0] == 0:
         outcome.snapshots.append((stops.pop(0), model.parameters.copy()))
