@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cpuinfo import get_cpu_info  # type: ignore[import-untyped]
@@ -57,4 +57,5 @@ def _set_affinity(processors: set[int]) -> None:
     """Move every thread: those that BLAS started when it was loaded do not follow the calling one."""
     threads = [int(entry.name) for entry in _THREADS.iterdir()] if _THREADS.is_dir() else [0]
     for thread in threads:
-        os.sched_setaffinity(thread, processors)
+        with suppress(ProcessLookupError):  # it has ended since
+            os.sched_setaffinity(thread, processors)

@@ -252,9 +252,9 @@ def test_a_run_that_explodes_in_its_first_epoch_says_so_and_keeps_its_weights(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-@pytest.mark.parametrize(("hidden", "threads"), [(10, 1), (300, 2)])
-def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: int, threads: int, tmp_path: Path) -> None:
-    options = ("--hidden", str(hidden), "--threads", str(threads), "--history", "h.json", "--save", "m.npz")
+@pytest.mark.parametrize(("hidden", "threads"), [("10", 1), ("300,300", 2)])
+def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: str, threads: int, tmp_path: Path) -> None:
+    options = ("--hidden", hidden, "--threads", str(threads), "--history", "h.json", "--save", "m.npz")
     with (tmp_path / "out.txt").open("w") as out, (tmp_path / "err.txt").open("w") as err:
         child = subprocess.Popen(
             [*COMMAND, "train", "--epochs", "2000000000", *options],
@@ -274,7 +274,8 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: int, threads: int, tm
     assert "Traceback" not in message
     assert read_records(tmp_path / "h.json")[0]["epoch"] == 0
     assert f"{threads} threads" in (tmp_path / "out.txt").read_text() or threads == 1
-    fresh, kept = MLP([2, hidden, 2], random_state=0), load_predictor(tmp_path / "m.npz").model
+    sizes = [2, *map(int, hidden.split(",")), 2]
+    fresh, kept = MLP(sizes, random_state=0), load_predictor(tmp_path / "m.npz").model
     assert np.isfinite(kept.parameters).all()
     assert not np.array_equal(fresh.parameters, kept.parameters)
     assert sorted(os.listdir(tmp_path)) == ["err.txt", "h.json", "m.npz", "out.txt"]
