@@ -32,6 +32,7 @@ from kernels.simd import (
     store,
     store_first,
     sum_lanes,
+    turned,
 )
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = codes(5)
@@ -96,21 +97,28 @@ def _multiply_block(derivative: Any, h: Any, delta: Any, stride: int, rows: int,
 
 @inlined
 def softmax_row(z: Any, n: int) -> Any:
-    """Overwrite the n logits at z by their softmax; return log(sum(exp(z))) = (largest z, sum of exp(z - largest))."""
+    """Overwrite the n logits at z by their softmax; return log(sum(exp(z))) = (largest z, sum of exp(z - largest)).
+
+    Exponentials and their sum are kept in two parts, so that the quotient is as exact as they are.
+    """
     VL = lanes(z)
     largest = splat(z, -np.inf)
     for j in range(0, n, VL):
         largest = max(load_first(z, j, n - j, -np.inf), largest)
-    shift = max_lanes(largest)
-    total = splat(z, 0.0)
+    shift = splat(z, max_lanes(largest))
+    total, total_low = splat(z, 0.0), splat(z, 0.0)
     for j in range(0, n, VL):
-        e = elementary.exp_of_difference(load_first(z, j, n - j, -np.inf), splat(z, shift))
-        total = total + e
-        store_first(z, j, e, n - j)
-    scale = sum_lanes(total)
+        logits = load_first(z, j, n - j, -np.inf)
+        total, total_low = elementary.add_exp_of_difference(logits, shift, total, total_low)
+    distance = VL // 2
+    while distance > 0:
+        other, other_low = turned(total, distance), turned(total_low, distance)
+        total, total_low = elementary.sum_in_two(total, total_low, other, other_low)
+        distance //= 2
     for j in range(0, n, VL):
-        store_first(z, j, load_first(z, j, n - j, 0.0) / splat(z, scale), n - j)
-    return shift, scale
+        logits = load_first(z, j, n - j, -np.inf)
+        store_first(z, j, elementary.exp_of_difference_over(logits, shift, total, total_low), n - j)
+    return max_lanes(largest), max_lanes(total)
 
 
 @inlined
@@ -128,17 +136,14 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
 @inlined
 def softmax_in_lanes(z: Any, n: int, stride: int) -> tuple[Any, Any]:
     """Overwrite a vector of samples' n logits, `stride` apart, by their softmax; return what `softmax_row` does."""
-    largest, total, correction = load(z, 0), splat(z, 0.0), splat(z, 0.0)
+    largest, total, total_low = load(z, 0), splat(z, 0.0), splat(z, 0.0)
     for j in range(1, n):
         largest = max(largest, load(z, j * stride))
     for j in range(n):
-        e = elementary.exp_of_difference(load(z, j * stride), largest)
-        store(z, j * stride, e)
-        term = e - correction  # Kahan, 1965: the sum is as good as its terms, however many there are
-        previous, total = total, total + term
-        correction = (total - previous) - term
+        total, total_low = elementary.add_exp_of_difference(load(z, j * stride), largest, total, total_low)
     for j in range(n):
-        store(z, j * stride, load(z, j * stride) / total)
+        h = elementary.exp_of_difference_over(load(z, j * stride), largest, total, total_low)
+        store(z, j * stride, h)
     return largest, total
 
 

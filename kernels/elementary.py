@@ -114,14 +114,39 @@ def exp(x: Any) -> Any:
 
 
 @inlined
-def exp_of_difference(x: Any, y: Any) -> Any:
-    """Return exp(x - y) for vectors with x <= y, as exact as exp: the rounding of x - y is made good (Knuth, 1969)."""
-    difference = x - y
-    minus_y = difference - x
-    rounding = (x - (difference - minus_y)) - (y + minus_y)
-    rounding = select_less(absolute(rounding), splat(x, np.inf), rounding, splat(x, 0.0))  # of infinities it is NaN
-    e = _exp_of_at_most(difference)
-    return fma(e, rounding, e)
+def sum_in_two(high: Any, low: Any, other_high: Any, other_low: Any) -> tuple[Any, Any]:
+    """Return the sum of two numbers that are each given as two, likewise; its high parts lose nothing (Knuth, 1969)."""
+    total = high + other_high
+    added = total - high
+    return total, low + other_low + ((high - (total - added)) + (other_high - added))
+
+
+@inlined
+def exp_of_difference(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Return (high, low, n) with exp(x - y) = 2**n (high + low) for vectors with x <= y; `low` is high's rounding."""
+    zero = splat(x, 0.0)
+    difference, rounding = sum_in_two(x, zero, -y, zero)
+    rounding = select_less(absolute(rounding), splat(x, np.inf), rounding, zero)  # of infinities it is NaN
+    n, r = _reduced(difference)
+    expm1_r = fma(r * r, _remainder(r), r)
+    high = expm1_r + 1.0
+    return high, fma(high, rounding, expm1_r - (high - 1.0)), n
+
+
+@inlined
+def add_exp_of_difference(x: Any, y: Any, total: Any, total_low: Any) -> tuple[Any, Any]:
+    """Return the sum of a number given as two and exp(x - y), as `sum_in_two` does."""
+    high, low, n = exp_of_difference(x, y)
+    return sum_in_two(total, total_low, scale_by_power_of_two(high, n), scale_by_power_of_two(low, n))
+
+
+@inlined
+def exp_of_difference_over(x: Any, y: Any, total: Any, total_low: Any) -> Any:
+    """Return exp(x - y) over a number given as two."""
+    high, low, n = exp_of_difference(x, y)
+    q = high / total
+    remainder = fma(-q, total, high) + fma(-q, total_low, low)
+    return scale_by_power_of_two(q + remainder / total, n)
 
 
 @inlined

@@ -423,6 +423,21 @@ def sum_lanes(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
+def turned(typingctx: Any, value: Any, n: Any) -> Any:
+    """Return the vector whose lane i is lane i + n of `value`, counted in a circle, for n below the lanes' number."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        once = ir.Constant(ir.VectorType(ir.IntType(32), value.length), [*range(1, value.length), 0])
+        result = cgutils.alloca_once_value(builder, args[0])
+        with cgutils.for_range(builder, args[1]):
+            turn = builder.load(result)
+            builder.store(builder.shuffle_vector(turn, turn, once), result)
+        return builder.load(result)
+
+    return value(value, types.intp), codegen
+
+
+@intrinsic
 def max_lanes(typingctx: Any, value: Any) -> Any:
     """Return the largest lane (any lane's value where one is not a number)."""
 

@@ -1,7 +1,8 @@
 """A program that calls every kernel on arrays which end, or begin, where memory may not be touched.
 
 Run by test_memory_bounds in a process of its own: an access outside an operand, be it a masked one, kills it. Needs
-mmap and mprotect.
+mmap and mprotect. The micro-kernels and the kernels of blocks of samples are called as in test_kernel_contract and
+test_lane_kernels, for fewer sizes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS
+from lane_cases import check_backward, check_forward, check_gradient
+from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
 
 from kernels import blocking
 from kernels.activations import ACTIVATIONS
@@ -48,6 +52,71 @@ def before_forbidden_memory(values: Any) -> np.ndarray:
 def after_forbidden_memory(values: Any) -> np.ndarray:
     """Return a copy whose first element is the first that may be touched."""
     return _guarded(values, at_end=False)
+
+
+class GuardPages:
+    """Places operands and results next to forbidden memory; a `placement.Placement`."""
+
+    def __init__(self, guarded: Guarded) -> None:
+        self._guarded = guarded
+        self._read: list[tuple[np.ndarray, bytes]] = []
+
+    def operand(self, values: np.ndarray) -> np.ndarray:
+        """Return a copy that is to be read only."""
+        array = self._guarded(values)
+        self._read.append((array, array.tobytes()))
+        return array
+
+    def result(self, values: np.ndarray) -> np.ndarray:
+        """Return a copy that is to be written."""
+        return self._guarded(values)
+
+    def assert_kept(self) -> None:
+        """Fail if an operand has changed; the arrays are given up, as there is room for so many mappings only."""
+        for array, before in self._read:
+            if array.tobytes() != before:
+                raise AssertionError("an operand was written to")
+        _mappings.clear()
+
+
+def call_kernels_of_products(guarded: Guarded, dtype: Any) -> None:
+    """Call each micro-kernel, `gemm` with all of its starts and ends, and packing, around the edges of vectors."""
+    VL = blocking.VECTOR_BYTES // np.dtype(dtype).itemsize
+    nr = blocking.NV * VL
+    edges = {1, VL - 1, VL, VL + 1, nr - 1, nr}
+    for name in MICRO_KERNELS:
+        for start in STARTS:
+            check_micro_kernel(lambda: GuardPages(guarded), name, dtype, start, (0, 1, 2, 5), edges)
+    for form in FORMS:
+        for start in STARTS:
+            for m, n, k in ((1, 1, 1), (3, VL + 1, 4), (blocking.MR + 5, nr + VL - 1, VL + 1), (5, 4 * nr, 1024)):
+                for finish, gap in (("activate", 0), ("times_derivative", 3)):
+                    memory = GuardPages(guarded)
+                    check_gemm(
+                        memory, (m, n, k), dtype, form=form, start=start, finish=finish, activation="tanh", gap=gap
+                    )
+    for columns in edges:
+        check_copy_block(GuardPages(guarded), (3, columns), dtype, 2)
+        for width, transposed in ((VL, False), (VL, True), (nr, False), (nr, True)):
+            for kc in (1, VL - 1, VL, VL + 1):
+                check_pack_panel(GuardPages(guarded), (kc, min(columns, width)), width, dtype, 0, transposed)
+
+
+def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
+    """Call each kernel of `lane_kernels` for whole blocks and single vectors."""
+    for k in (0, 1, 2, 3, 7):
+        for rows in (1, 2, 3, 4):
+            for name in FORWARD:
+                if name != "forward_pair" or rows <= 2:
+                    check_forward(GuardPages(guarded), name, dtype, k, rows, 0)
+            for name in BACKWARD:
+                check_backward(GuardPages(guarded), name, dtype, k, rows, "sigmoid")
+    for n_columns in GRADIENTS:
+        for n_out in (n_columns,) if n_columns < 16 else (5, 16, 17):
+            for n_in in (1, 3, 4, 16, 17):
+                for n_vectors in (1, 4, 5):
+                    for start in ("zero", "previous"):
+                        check_gradient(GuardPages(guarded), n_columns, dtype, n_in, n_out, n_vectors, start)
 
 
 def call_products(guarded: Guarded, dtype: Any) -> None:
@@ -100,4 +169,6 @@ if __name__ == "__main__":
             call_products(_guard, _dtype)
             call_activations(_guard, _dtype)
             call_network(_guard, _dtype)
+            call_kernels_of_products(_guard, _dtype)
+            call_kernels_of_blocks(_guard, _dtype)
     print("nothing touched")

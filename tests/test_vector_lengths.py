@@ -13,8 +13,18 @@ from kernels.blocking import VECTOR_BYTES
 # Each process compiles for its own length; what this one has, all other tests use.
 OTHER_LENGTHS = [n_bytes for n_bytes in (16, 32, 64) if n_bytes != VECTOR_BYTES]
 # Compiling takes most of the time: what is made of vectors is tried in one type, vectors themselves in both.
-QUICK = "not numpy and not block_extents and not all_exponents and not (float64 and (test_gemm or test_activations))"
-FILES = ("test_simd.py", "test_gemm.py", "test_elementary.py", "test_activations.py")
+OF_ONE_TYPE = "test_gemm or test_activations or test_kernel_contract or test_lane_kernels or test_softmax"
+QUICK = f"not numpy and not block_extents and not all_exponents and not (float64 and ({OF_ONE_TYPE}))"
+FILES = (
+    "test_simd.py",
+    "test_tiles.py",
+    "test_gemm.py",
+    "test_elementary.py",
+    "test_activations.py",
+    "test_softmax.py",
+    "test_kernel_contract.py",
+    "test_lane_kernels.py",
+)
 
 
 @pytest.mark.parametrize("n_bytes", OTHER_LENGTHS)

@@ -1,0 +1,120 @@
+"""What the kernels of blocks of samples promise, checked call by call; see `kernels.lane_kernels`.
+
+Matrices of samples are (features, samples) here, and laid out in blocks for the kernels; memory that belongs to other
+features, blocks or vectors holds NaN, or canaries where it may be written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from arithmetic import EXACT, assert_within, dot_bound, product, product_bound
+from bounded import activated, exactly, perturbed, times_slope
+from compiled_kernels import BACKWARD, FORWARD, call_backward, call_forward, call_gradient
+from memory import CANARY
+from placement import Placement, in_rows, written_rows
+from product_cases import STARTS, random_matrix, vector_length
+
+from kernels.activations import ACTIVATIONS
+from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
+
+
+def check_forward(memory: Placement, name: str, dtype: Any, k: int, rows: int, gap: int) -> None:
+    """Compute z (rows, samples) = weight.T h for weights (k, rows), their rows `gap` further apart than that."""
+    VL = vector_length(dtype)
+    samples, block, n_out = VL if name == "forward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL, rows + gap
+    generator = np.random.default_rng((k, rows))
+    weight, h = random_matrix(generator, (k, rows), dtype), random_matrix(generator, (k, samples), dtype)
+    z = memory.result(in_rows(np.full((rows, samples), np.nan, dtype), block, CANARY))
+    call_forward(
+        FORWARD.index(name),
+        k,
+        memory.operand(in_rows(weight, n_out)),
+        n_out,
+        memory.operand(in_rows(h, block)),
+        z,
+        rows,
+    )
+    written = written_rows(z, (rows, samples), block)
+    assert_within(written, product(weight.T, h), product_bound(weight.T, h), f"{name} {dtype}, {k} to {rows}")
+    memory.assert_kept()
+
+
+def check_backward(memory: Placement, name: str, dtype: Any, n_out: int, rows: int, activation: str) -> None:
+    """Compute d_h (rows, samples) = weight delta * derivative(h) for weights (rows, n_out)."""
+    VL = vector_length(dtype)
+    samples, block = VL if name == "backward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL
+    generator = np.random.default_rng((n_out, rows))
+    weight, delta = random_matrix(generator, (rows, n_out), dtype), random_matrix(generator, (n_out, samples), dtype)
+    z = exactly(random_matrix(generator, (rows, samples), dtype))
+    h = activated(activation, z, dtype).value.astype(dtype)
+    d_h = memory.result(in_rows(np.full((rows, samples), np.nan, dtype), block, CANARY))
+    call_backward(
+        BACKWARD.index(name),
+        n_out,
+        memory.operand(weight.ravel()),
+        memory.operand(in_rows(delta, block)),
+        ACTIVATIONS[activation],
+        memory.operand(in_rows(h, block)),
+        d_h,
+        rows,
+    )
+    incoming = perturbed(product(weight, delta), product_bound(weight, delta))
+    expected = times_slope(activation, exactly(h), exactly(h), incoming, dtype)
+    what = f"{name} {dtype} {activation}, {n_out} to {rows}"
+    assert_within(written_rows(d_h, (rows, samples), block), *expected, what)
+    memory.assert_kept()
+
+
+def in_blocks(values: np.ndarray, height: int, rows_read: int) -> np.ndarray:
+    """Lay vectors of samples (rows, samples) in blocks of `height` rows; as long as if it had `rows_read` rows."""
+    VL = vector_length(values.dtype)
+    B, n_vectors = BLOCK_VECTORS * VL, values.shape[1] // VL
+    places = [v // BLOCK_VECTORS * height * B + v % BLOCK_VECTORS * VL for v in range(n_vectors)]
+    size = max((place + (rows_read - 1) * B + VL for place in places), default=0) if rows_read else 0
+    flat = np.full(size, np.nan, values.dtype)
+    for v, place in enumerate(places):
+        for i, row in enumerate(values):
+            flat[place + i * B : place + i * B + VL] = row[v * VL : (v + 1) * VL]
+    return flat
+
+
+def check_gradient(
+    memory: Placement, n_columns: int, dtype: Any, n_in: int, n_out: int, n_vectors: int, start: str
+) -> None:
+    """Compute d_weight (n_in, n_out) = h delta.T of several blocks, or add it to what is there.
+
+    A tile reads whole rows of samples behind the last feature, and d_weight up to one vector, less an element, behind
+    the last weight.
+    """
+    VL = vector_length(dtype)
+    B, generator = BLOCK_VECTORS * VL, np.random.default_rng((n_in, n_out, n_vectors))
+    h = random_matrix(generator, (n_in, n_vectors * VL), dtype)
+    delta = random_matrix(generator, (n_out, n_vectors * VL), dtype)
+    h_height, delta_height, n_rows = n_in + 1, n_out + 1, GRADIENT_SUMS // n_columns
+    previous = random_matrix(generator, (n_in, n_out), dtype)
+    added, terms = (previous.astype(EXACT), n_vectors * VL + 1) if start == "previous" else (0, n_vectors * VL)
+    if start != "previous":
+        previous = np.full_like(previous, np.nan)
+    behind = np.where(np.arange(VL - 1) % 2, np.nan, CANARY).astype(dtype)
+    d_weight = memory.result(np.concatenate([previous.ravel(), behind]))
+    call_gradient(
+        n_columns,
+        memory.operand(in_blocks(h, h_height, -(-n_in // n_rows) * n_rows)),
+        n_in,
+        h_height * B,
+        memory.operand(in_blocks(delta, delta_height, -(-n_out // n_columns) * n_columns)),
+        n_out,
+        delta_height * B,
+        n_vectors,
+        STARTS[start],
+        d_weight,
+        memory.result(np.full(GRADIENT_SUMS, np.nan, dtype)),
+    )
+    what = f"gradient of {n_columns} {dtype}, {n_in} x {n_out}, {n_vectors} vectors, from {start}"
+    exact, magnitudes = product(h, delta.T), np.abs(h).astype(EXACT) @ np.abs(delta.T).astype(EXACT)
+    bound = dot_bound(terms if n_vectors else 0, magnitudes + np.abs(added), dtype)
+    assert_within(d_weight[: previous.size].reshape(previous.shape), exact + added, bound, what)
+    assert d_weight[previous.size :].tobytes() == behind.tobytes(), f"{what}: changed behind the last weight"
+    memory.assert_kept()

@@ -1,0 +1,63 @@
+"""The kernels of blocks of samples, called as compiled code calls them, against their contract.
+
+As in `test_kernel_contract`, `guarded_memory` calls the same cases where a stray access kills the process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from compiled_kernels import BACKWARD, FORWARD, GRADIENTS
+from lane_cases import check_backward, check_forward, check_gradient, in_blocks
+from placement import AmongCanaries
+from product_cases import vector_length
+
+from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS, ROWS
+
+pytestmark = pytest.mark.vector_length
+
+DTYPES = ("float32", "float64")
+DEPTHS = (*range(13), 33, 257)
+# Whole blocks, parts of one, and what lies behind whole ones.
+N_VECTORS = (0, 1, BLOCK_VECTORS - 1, BLOCK_VECTORS, BLOCK_VECTORS + 1, 3 * BLOCK_VECTORS - 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FORWARD)
+def test_forward_writes_its_rows_of_a_block(name: str, dtype: str) -> None:
+    for k in DEPTHS:
+        for rows in range(1, (2 if name == "forward_pair" else ROWS) + 1):
+            for gap in (0, 3):
+                check_forward(AmongCanaries(), name, dtype, k, rows, gap)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("name", BACKWARD)
+def test_backward_writes_its_rows_of_a_block(name: str, activation: str, dtype: str) -> None:
+    for n_out in DEPTHS:
+        for rows in range(1, ROWS + 1):
+            check_backward(AmongCanaries(), name, dtype, n_out, rows, activation)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("start", ["zero", "previous"])
+@pytest.mark.parametrize("n_columns", GRADIENTS)
+def test_gradients_are_sums_over_all_blocks(n_columns: int, start: str, dtype: str) -> None:
+    VL, tile = vector_length(dtype), GRADIENT_SUMS
+    outputs = [n_columns] if n_columns < tile else sorted({1, 5, 12, VL, tile - 1, tile, tile + 1, 2 * tile + 1})
+    for n_out in outputs:
+        for n_in in (*range(13), tile, tile + 1):
+            for n_vectors in N_VECTORS:
+                check_gradient(AmongCanaries(), n_columns, dtype, n_in, n_out, n_vectors, start)
+
+
+def test_blocks_are_laid_out_as_the_kernels_read_them() -> None:
+    VL = vector_length(np.float32)
+    samples = np.arange(2.0 * (BLOCK_VECTORS + 1) * VL, dtype=np.float32).reshape(2, -1)
+    first, second = np.split(in_blocks(samples, 3, 2), [3 * BLOCK_VECTORS * VL])
+    rows = first.reshape(3, BLOCK_VECTORS * VL)
+    np.testing.assert_array_equal(rows[:2], samples[:, : BLOCK_VECTORS * VL])
+    np.testing.assert_array_equal(second[:VL], samples[0, BLOCK_VECTORS * VL :])
+    np.testing.assert_array_equal(second[-VL:], samples[1, BLOCK_VECTORS * VL :])
+    assert np.isnan(rows[2]).all()
