@@ -2,14 +2,16 @@
 
 ``C = A B`` with C in rows; A and B in rows or transposed. Loops around the micro-kernel, outermost first:
 
+5. columns of C in steps of NC: as many copied panels of B are kept,
 4. the summed dimension in equal steps of at most KC, so that a panel of B and a block of A fit the caches,
-3. rows of C in steps of MC: the block of A stays in L2,
-2. columns of C in steps of NR: makes a panel of B, used by the whole block,
+3. rows of C in equal steps of at most MC: the block of A stays in L2,
+2. columns of C in steps of NR: a panel of B, used by the whole block,
 1. rows of the block in steps of MR: one micro-tile, held in registers.
 
-B is copied into panels where the copy is used often enough, or is transposed, or has too few columns left; A is read
-where it lies. The first pass over the summed dimension starts the tile from zero, from a bias row or from C itself;
-after the last one a tile is finished, while it is in L1, by an activation or by a derivative.
+A and B are read where they lie. A block of A is copied where its rows would compete for the same sets of the caches,
+columns of B where they would, or are transposed, or fill no panel. The first pass over the summed dimension starts the
+tile from zero, from a bias row or from C itself; after the last one a tile is finished, while it is in L1, by an
+activation or by a derivative.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_mic
 from kernels import blocking
 from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
+from kernels.lane_blocks import slack
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective
 from kernels.workspace import Workspace, allocate_workspace
@@ -144,6 +145,20 @@ def call_activations(guarded: Guarded, dtype: Any) -> None:
             numba.multiply_by_derivative_inplace(code, h, delta)
 
 
+def guarded_workspace(guarded: Guarded, buffers: Workspace) -> Workspace:
+    """Return a workspace in guarded memory; arrays of the network's dtype are neighbours with slack behind the last."""
+    dtype = buffers.outputs.dtype
+    arrays = {name: array for name, array in buffers._asdict().items() if isinstance(array, np.ndarray)}
+    others = {name: arrays.pop(name) for name in ("partial_sums", "counters")}
+    begin = min(array.ctypes.data for array in arrays.values())
+    end = max(array.ctypes.data + array.nbytes for array in arrays.values())
+    memory = guarded(np.zeros((end - begin) // dtype.itemsize + slack(dtype.itemsize), dtype))
+    for name, array in arrays.items():
+        first = (array.ctypes.data - begin) // dtype.itemsize
+        arrays[name] = memory[first : first + array.size].reshape(array.shape)
+    return buffers._replace(**arrays, **{name: guarded(array) for name, array in others.items()})
+
+
 def call_network(guarded: Guarded, dtype: Any) -> None:
     """Run a network forward and backward, every buffer guarded."""
     numba, sizes, rows = BACKENDS["numba"], [3, 19, 5, 2], 11
@@ -152,11 +167,7 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
         codes = [ACTIVATIONS[name] for name in ("tanh", "relu", output)]
         network = Network(np.array(sizes, np.int64), np.array(codes, np.int64), LOSSES[loss], True)
         buffers = allocate_workspace(network, rows, np.dtype(dtype))
-        fields: dict[str, Any] = {
-            name: guarded(0 * buffer) if isinstance(buffer, np.ndarray) else buffer
-            for name, buffer in buffers._asdict().items()
-        }
-        workspace = Workspace(**fields)
+        workspace = guarded_workspace(guarded, buffers)
         parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))
         y, out = guarded(np.ones((rows, 2), dtype)), guarded(np.ones((rows, 2), dtype))
         numba.forward(network, parameters, x, workspace, out)
