@@ -6,12 +6,13 @@ only.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from kernels._jit import kernel
-from kernels.simd import absolute, copy_sign, fma, lanes, load_first, select_less, splat, store_first, sum_lanes
+from kernels._jit import called, kernel
+from kernels.simd import absolute, copy_sign, fma, get, lanes, load_first, select_less, splat, store_first, sum_lanes
 
 
 @kernel
@@ -57,3 +58,25 @@ def sgd_update(parameters: Any, gradients: Any, n: int, learning_rate: float) ->
     for i in range(0, n, lanes(parameters)):
         p, gradient = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
         store_first(parameters, i, p - gradient * learning_rate, n - i)
+
+
+@called
+def would_stay_finite(parameters: Any, gradients: Any, n: int, learning_rate: float) -> bool:
+    """Tell whether each of n parameters is finite after `sgd_update`."""
+    rate = splat(parameters, learning_rate)
+    for i in range(0, n, lanes(parameters)):
+        step = load_first(gradients, i, n - i, 0.0) * rate
+        if not math.isfinite(sum_lanes((load_first(parameters, i, n - i, 0.0) - step) * 0.0)):
+            return False
+    return True
+
+
+@called
+def global_norm(gradients: Any, n: int) -> float:
+    """Return the square root of the sum of the squares of n gradients."""
+    squares = sum_of_squares(gradients, n)
+    if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
+        squares = 0.0
+        for i in range(n):
+            squares += np.float64(get(gradients, i)) ** 2
+    return math.sqrt(squares)

@@ -15,7 +15,7 @@ import numpy as np
 
 from kernels import samples_in_lanes as in_lanes
 from kernels import samples_in_rows as in_rows
-from kernels._jit import called, entry_point, inlined
+from kernels._jit import entry_point, inlined
 from kernels.blocking import KC
 from kernels.micro_kernels import PREVIOUS, ZERO
 from kernels.network import (
@@ -25,10 +25,10 @@ from kernels.network import (
     memory_of,
     n_elements,
 )
-from kernels.optimizers import scale_inplace, sgd_update, sum_of_squares
+from kernels.optimizers import global_norm, scale_inplace, sgd_update, would_stay_finite
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
-from kernels.simd import address, advance, get, lanes, load_first, splat, sum_lanes
+from kernels.simd import address, advance, lanes
 from kernels.structs import Layers, Network, Objective, Order, Progress, Recorder, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
@@ -74,26 +74,6 @@ def _next_batch(
         copy_block(advance(y, source * n_out), 0, 1, n_out, advance(workspace.batch_y, i * n_out), 0)
     meet(team)
     return workspace.batch_x, workspace.batch_y
-
-
-@called
-def _would_stay_finite(parameters: Any, gradients: Any, n: int, learning_rate: float) -> bool:
-    rate = splat(parameters, learning_rate)
-    for i in range(0, n, lanes(parameters)):
-        step = load_first(gradients, i, n - i, 0.0) * rate
-        if not math.isfinite(sum_lanes((load_first(parameters, i, n - i, 0.0) - step) * 0.0)):
-            return False
-    return True
-
-
-@called
-def _norm(gradients: Any, n: int) -> float:
-    squares = sum_of_squares(gradients, n)
-    if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
-        squares = 0.0
-        for i in range(n):
-            squares += np.float64(get(gradients, i)) ** 2
-    return math.sqrt(squares)
 
 
 @inlined
@@ -156,12 +136,12 @@ def _train(
             if not direct:
                 if not unmodified:
                     loss += add_penalties(layers, weights, rows, memory, objective) / rows
-                norm = _norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
+                norm = global_norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
                 meet(team)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
                     first, last = share(n_parameters, lanes(weights), team)
                     scale_inplace(advance(memory.gradients, first), last - first, objective.clip_norm / norm)
-                stays_finite = not careful or _would_stay_finite(weights, memory.gradients, n_parameters, step_size)
+                stays_finite = not careful or would_stay_finite(weights, memory.gradients, n_parameters, step_size)
                 if not (math.isfinite(loss) and stays_finite):
                     return Progress(records, period, step, norm)
                 if recorded:
