@@ -41,8 +41,8 @@ def aligned_zeros(n: int, dtype: np.dtype | type) -> np.ndarray:
 def neighbouring_zeros(sizes: Sequence[int], dtype: np.dtype | type, slack: int = 0) -> list[np.ndarray]:
     """Return arrays of zeros of these sizes, one behind the other in memory, each at a cache line, and `slack` behind.
 
-    Where arrays lie by chance, a load can be taken for one of what was just stored a multiple of 4 KiB away, and waits:
-    a step of 2-3-2 takes 0.2 or 0.35 microseconds, process by process.
+    However the system places the memory, small arrays are thus never a multiple of 4 KiB apart, at which a load can be
+    taken for one of what was just stored.
     """
     line = CACHE_LINE // np.dtype(dtype).itemsize
     starts = np.cumsum([0] + [-(-size // line) * line for size in sizes])

@@ -1,10 +1,10 @@
 """The memory that every step writes over, allocated once.
 
-In elements of the network's dtype, with the batch rounded up to whole vectors: batch x (sum of the layers' widths, and
-one for each layer) for outputs, 2 x batch x (largest width) for deltas, one gradient per parameter, the copies of
-`gemm.packed_size` for each thread, one batch of rows for shuffled data, and one more for small networks with samples in
-lanes; widths whose rows would compete for the same cache sets are padded, and then the weights are trained in a padded
-copy.
+In elements of the network's dtype: batch x (sum of the layers' widths) for outputs, 2 x batch x (largest width) for
+deltas, one gradient per parameter, the copies of `gemm.packed_size` for each thread, and one batch of rows for shuffled
+data. Small networks with samples in lanes take outputs twice, for all deltas, with a row of ones for each layer and
+whole blocks of samples, the batch once more in that form, and a copy of the parameters. Widths whose rows would compete
+for the same cache sets are padded, and then the weights are trained in a padded copy.
 """
 
 from __future__ import annotations
