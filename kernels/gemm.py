@@ -22,7 +22,7 @@ import numpy as np
 
 from kernels._jit import called, codes, entry_point, inlined, out_of_line
 from kernels.activations import activate_block, multiply_block_by_derivative
-from kernels.blocking import KC, MC, MC_FLOAT64, MR, NC, NV, SHORT_MR, VECTOR_BYTES
+from kernels.blocking import CONFLICTING_BYTES, KC, MC, MC_FLOAT64, MR, NC, NV, SHORT_MR, VECTOR_BYTES
 from kernels.micro_kernels import (
     BIAS,
     PREVIOUS,
@@ -45,10 +45,8 @@ NOTHING, ACTIVATE, TIMES_DERIVATIVE = codes(3)
 # The stride of neighbours in memory.
 UNIT = codes(2)[1]
 
-# Rows a multiple of so many bytes apart fall into the same few sets of the caches. Operands with such a stride are
-# copied where the copy is used by at least this many panels of B or tiles of rows; copying others only costs (8 % of
-# 784-512-10).
-CONFLICTING_BYTES = 4096
+# Operands whose rows compete for the same cache sets are copied, where the copy is used by at least this many panels of
+# B or tiles of rows; copying others only costs (8 % of 784-512-10).
 MIN_PANELS_PER_COPY, MIN_TILES_PER_COPY = 4, 4
 
 # Strides of a copied block of A.

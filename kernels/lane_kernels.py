@@ -21,8 +21,8 @@ from kernels.activations import (
     sigmoid_derivative,
     tanh_derivative,
 )
-from kernels.micro_kernels import PREVIOUS
-from kernels.simd import advance, broadcast, choose_first, fma, lanes, load, store
+from kernels.micro_kernels import PREVIOUS, from_column, from_row
+from kernels.simd import advance, choose_first, fma, lanes, load, store
 from kernels.tiles import store_lane_sums, tile
 
 BLOCK_VECTORS = 4
@@ -32,16 +32,6 @@ ROWS = 4
 
 # Sums that a tile of a weight gradient holds, one vector of partial sums each.
 GRADIENT_SUMS = 16
-
-
-@inlined
-def _transposed(a: Any, stride: int, i: int, p: int) -> Any:
-    return broadcast(a, p * stride + i)
-
-
-@inlined
-def _as_it_lies(a: Any, stride: int, i: int, p: int) -> Any:
-    return broadcast(a, i * stride + p)
 
 
 @inlined
@@ -78,7 +68,7 @@ def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]
     def forward(k: int, weight: Any, n_out: int, h: Any, z: Any, rows: int) -> None:
         out_of_line()
         VL, acc = lanes(h), tile(h, n_rows, n_vectors)
-        _multiply(_transposed, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
+        _multiply(from_column, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
         for i in range(n_rows):
             if i < rows:
                 for v in range(n_vectors):
@@ -94,7 +84,7 @@ def _make_backward(name: str, n_vectors: int) -> Callable[..., None]:
     def backward(n_out: int, weight: Any, delta: Any, activation: int, h: Any, d_h: Any, rows: int) -> None:
         out_of_line()
         acc = tile(h, ROWS, n_vectors)
-        _multiply(_as_it_lies, acc, ROWS, n_vectors, n_out, weight, n_out, delta, rows)
+        _multiply(from_row, acc, ROWS, n_vectors, n_out, weight, n_out, delta, rows)
         if activation == SIGMOID:
             _store_times(sigmoid_derivative, acc, ROWS, n_vectors, h, d_h, rows)
         elif activation == TANH:

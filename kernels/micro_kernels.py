@@ -21,12 +21,14 @@ ZERO, BIAS, PREVIOUS = codes(3)
 
 
 @inlined
-def _from_row(a: Any, stride: int, i: int, p: int) -> Any:
+def from_row(a: Any, stride: int, i: int, p: int) -> Any:
+    """Broadcast A[i, p] of a matrix whose rows are `stride` apart."""
     return broadcast(a, i * stride + p)
 
 
 @inlined
-def _from_column(a: Any, stride: int, i: int, p: int) -> Any:
+def from_column(a: Any, stride: int, i: int, p: int) -> Any:
+    """Broadcast A[i, p] of a matrix whose columns are `stride` apart."""
     return broadcast(a, p * stride + i)
 
 
@@ -82,11 +84,11 @@ def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool)
     return kernel(micro_kernel)
 
 
-rows_wide = _make("rows_wide", MR, NV, _from_row, short=False)
-rows_wide_short = _make("rows_wide_short", SHORT_MR, NV, _from_row, short=True)
-rows_narrow = _make("rows_narrow", MR, 1, _from_row, short=False)
-rows_narrow_short = _make("rows_narrow_short", SHORT_MR, 1, _from_row, short=True)
-columns_wide = _make("columns_wide", MR, NV, _from_column, short=False)
-columns_wide_short = _make("columns_wide_short", SHORT_MR, NV, _from_column, short=True)
-columns_narrow = _make("columns_narrow", MR, 1, _from_column, short=False)
-columns_narrow_short = _make("columns_narrow_short", SHORT_MR, 1, _from_column, short=True)
+rows_wide = _make("rows_wide", MR, NV, from_row, short=False)
+rows_wide_short = _make("rows_wide_short", SHORT_MR, NV, from_row, short=True)
+rows_narrow = _make("rows_narrow", MR, 1, from_row, short=False)
+rows_narrow_short = _make("rows_narrow_short", SHORT_MR, 1, from_row, short=True)
+columns_wide = _make("columns_wide", MR, NV, from_column, short=False)
+columns_wide_short = _make("columns_wide_short", SHORT_MR, NV, from_column, short=True)
+columns_narrow = _make("columns_narrow", MR, 1, from_column, short=False)
+columns_narrow_short = _make("columns_narrow_short", SHORT_MR, 1, from_column, short=True)
