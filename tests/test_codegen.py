@@ -54,7 +54,7 @@ def _columns_wide(a: Any, b: Any, c: Any, kc: int, stride: int, columns: int, st
 
 # More accumulators than any processor has registers.
 TOO_TALL = 40
-_tall = micro_kernels._make("tall", TOO_TALL, NV, micro_kernels._from_row, short=False)
+_tall = micro_kernels._make("tall", TOO_TALL, NV, micro_kernels.from_row, short=False)
 
 
 @njit(error_model="numpy")
