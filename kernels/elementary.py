@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 
-from kernels._jit import inlined
+from kernels._jit import inlined, inlined_for
 from kernels.simd import (
     absolute,
     copy_sign,
@@ -65,7 +64,7 @@ def _reduced(x: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overload(_reduced, jit_options={"forceinline": True, "error_model": "numpy"})
+@inlined_for(_reduced)
 def _reduced_overload(x):
     if x.dtype.bitwidth == 32:
         least, high, low = EXP_RANGE_32[0], LN2_HIGH_32, LN2_LOW_32
@@ -85,7 +84,7 @@ def _remainder(r: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overload(_remainder, jit_options={"forceinline": True, "error_model": "numpy"})
+@inlined_for(_remainder)
 def _remainder_overload(r):
     remainder = _remainder_32 if r.dtype.bitwidth == 32 else _remainder_64
     return lambda r: remainder(r)
@@ -101,7 +100,7 @@ def _largest_argument(x: Any) -> float:
     raise NotImplementedError("compiled code only")
 
 
-@overload(_largest_argument, jit_options={"forceinline": True})
+@inlined_for(_largest_argument)
 def _largest_argument_overload(x):
     largest = EXP_RANGE_32[1] if x.dtype.bitwidth == 32 else EXP_RANGE_64[1]
     return lambda x: largest
@@ -182,7 +181,7 @@ def sigmoid(z: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overload(sigmoid, jit_options={"forceinline": True, "error_model": "numpy"})
+@inlined_for(sigmoid)
 def _sigmoid_overload(z):
     sigmoid_of_type = _sigmoid_32 if z.dtype.bitwidth == 32 else _sigmoid_64
     return lambda z: sigmoid_of_type(z)

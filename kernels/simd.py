@@ -32,9 +32,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
-from numba.extending import intrinsic, overload, register_model
+from numba.extending import intrinsic, register_model
 
-from kernels._jit import inlined, named
+from kernels._jit import inlined, inlined_for, named
 from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 
 
@@ -272,7 +272,7 @@ def _overload_operator(python_operator: Any, instruction: str) -> None:
 
     own_name = named(f"vector_{instruction}")
 
-    @overload(python_operator)
+    @inlined_for(python_operator)
     def vector_operator(a, b):
         if isinstance(a, VecType) and isinstance(b, VecType):
             return own_name(lambda a, b: operation(a, b))
@@ -300,7 +300,7 @@ def _negated(typingctx: Any, a: Any) -> Any:
     return a(a), codegen
 
 
-@overload(operator.neg)
+@inlined_for(operator.neg)
 def _negative(a):
     """``-a``, which costs nothing before an `fma`."""
     if isinstance(a, VecType):
@@ -350,7 +350,7 @@ def select_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> An
     return a(a, a, a, a), codegen
 
 
-@overload(min)
+@inlined_for(min)
 def _minimum(a, b):
     """``min`` of vectors: b where a is not a number, as the processor's instruction has it."""
     if isinstance(a, VecType) and isinstance(b, VecType):
@@ -358,7 +358,7 @@ def _minimum(a, b):
     return None
 
 
-@overload(max)
+@inlined_for(max)
 def _maximum(a, b):
     """``max`` of vectors: b where a is not a number."""
     if isinstance(a, VecType) and isinstance(b, VecType):

@@ -14,8 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
-from numba.extending import intrinsic, overload, register_model
+from numba.extending import intrinsic, register_model
 
+from kernels._jit import inlined_for
 from kernels.simd import VecType, vector_address, vector_type
 
 
@@ -140,14 +141,14 @@ def _tile_set(typingctx: Any, block: Any, i: Any, j: Any, value: Any) -> Any:
     return types.void(block, types.intp, types.intp, value), codegen
 
 
-@overload(operator.getitem)
+@inlined_for(operator.getitem)
 def _tile_getitem(block, index):
     if isinstance(block, TileType):
         return lambda block, index: _tile_get(block, index[0], index[1])
     return None
 
 
-@overload(operator.setitem)
+@inlined_for(operator.setitem)
 def _tile_setitem(block, index, value):
     if isinstance(block, TileType):
         return lambda block, index, value: _tile_set(block, index[0], index[1], value)

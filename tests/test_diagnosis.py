@@ -17,7 +17,7 @@ from trainer.history import History
 from trainer.model import MLP, objective
 from trainer.run import DivergenceError
 from trainer.settings import resolve
-from trainer.tables import Table
+from trainer.table import Table
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
 from trainer.training import Samples, train_epochs
 

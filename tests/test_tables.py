@@ -16,7 +16,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from trainer.errors import InputError
-from trainer.tables import Table, read_features, read_table
+from trainer.table import Table
+from trainer.tables import read_features, read_table
 
 Write = Callable[..., Path]
 

@@ -23,6 +23,8 @@ REPORTED_SHARE = 0.9
 DEAD_SHARE = 0.5
 LEARNED_SHARE = 0.5
 MAX_ROWS = 1000
+# Whatever has trained: for one look at so few rows, compiling takes longer than computing.
+BACKEND = "numpy"
 
 _MAX_DERIVATIVE = {"sigmoid": 0.25, "tanh": 1.0}
 
@@ -80,7 +82,7 @@ def error_sizes(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[float]:
     Samples are not summed, as they are in a gradient: where a network has settled on the mean of its targets their
     errors cancel in every layer, and the ratio of two layers' gradients says nothing.
     """
-    backend, outputs, delta_sizes = BACKENDS[model.backend], model.layer_outputs(X), []
+    backend, outputs, delta_sizes = BACKENDS[BACKEND], model.layer_outputs(X, backend=BACKEND), []
     delta = outputs[-1] - np.asarray(Y, dtype=model.dtype)
     if model.loss_name == "mse":
         backend.multiply_by_derivative_inplace(ACTIVATIONS[model.output_activation], outputs[-1], delta)
@@ -97,7 +99,7 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 def _saturation_warnings(model: MLP, X: np.ndarray) -> list[str]:
     found = []
-    for number, h in enumerate(model.layer_outputs(X)[:-1], start=1):
+    for number, h in enumerate(model.layer_outputs(X, backend=BACKEND)[:-1], start=1):
         if model.activation == "relu":
             dead = float(np.mean(np.all(h <= 0, axis=0)))
             if dead > DEAD_SHARE:

@@ -153,14 +153,18 @@ class MLP:
             return (outputs[:, 0] >= 0.5).astype(np.int64)
         return outputs.argmax(axis=1)
 
-    def layer_outputs(self, X: np.ndarray) -> list[np.ndarray]:
-        """Return the outputs (n_samples, n_units) of every layer, hidden ones first."""
-        backend, h, outputs = BACKENDS[self.backend], self._inputs(X), []
+    def layer_outputs(self, X: np.ndarray, *, backend: str | None = None) -> list[np.ndarray]:
+        """Return the outputs (n_samples, n_units) of every layer, hidden ones first.
+
+        `backend` computes them, by default the network's own.
+        """
+        name = self.backend if backend is None else check_choice("backend", backend, tuple(BACKENDS))
+        computing, h, outputs = BACKENDS[name], self._inputs(X), []
         weights, biases = split_layers(self.parameters, self.layer_sizes, bias=self.bias)
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             out = np.empty((h.shape[0], weight.shape[1]), self.dtype)
-            backend.affine(h, weight, bias, out)
-            backend.activate_inplace(int(self._network.activations[layer]), out)
+            computing.affine(h, weight, bias, out)
+            computing.activate_inplace(int(self._network.activations[layer]), out)
             outputs.append(out)
             h = out
         return outputs

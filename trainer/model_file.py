@@ -22,7 +22,7 @@ from trainer.model import MLP
 from trainer.output_file import write_whole
 from trainer.predictor import Predictor
 from trainer.preprocessing import Standardizer
-from trainer.tables import Task
+from trainer.table import Task
 
 FORMAT = "scratch-mlp model"
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainer.model import MLP
 from trainer.preprocessing import Standardizer
-from trainer.tables import Label, Task
+from trainer.table import Label, Task
 
 
 @dataclass(frozen=True)

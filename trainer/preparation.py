@@ -9,7 +9,7 @@ import numpy as np
 from trainer.datasets import XOR_CLASSES, xor
 from trainer.errors import InputError
 from trainer.preprocessing import Standardizer, fit_standardizer, one_hot, split
-from trainer.tables import Label, Table, Task
+from trainer.table import Label, Table, Task
 from trainer.training import Samples
 
 

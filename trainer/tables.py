@@ -9,55 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from trainer.errors import InputError
+from trainer.table import Label, Table, Task
 from trainer.table_files import csv_line, listed, load_arrays, named_columns, read_arrays, read_frame, suffix_of
-
-Task = Literal["classify", "regress"]
-Label = str | int | bool
 
 TARGET_NAMES = ("target", "label", "class", "y")
 MAX_GUESSED_CLASSES = 20
 MAX_EXACT_INTEGER = 2.0**53  # float64 holds every whole number up to here, and distinct ones stay distinct
 MAX_QUOTED = 40  # characters of a cell in one message
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Features and target of a file, checked and ready to train on.
-
-    Attributes
-    ----------
-    X : float64 array, C-contiguous, shape (n_samples, n_features)
-        Finite throughout.
-    y : array, shape (n_samples,)
-        int64 indices into `classes` for classification, finite float64 values for regression.
-    task : {"classify", "regress"}
-        What there is to learn.
-    classes : tuple of str, int or bool
-        The labels as the file has them, sorted; empty for regression.
-    feature_names : tuple of str
-        One name for each column of `X`.
-    target_name : str
-        Column or array that `y` was made from.
-    task_reason : str
-        Why this task: "given", or what was seen in the target.
-    """
-
-    X: npt.NDArray[np.float64]
-    y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
-    task: Task
-    classes: tuple[Label, ...]
-    feature_names: tuple[str, ...]
-    target_name: str
-    task_reason: str
 
 
 def read_table(path: str | os.PathLike[str], target: str | None = None, task: str | None = None) -> Table:

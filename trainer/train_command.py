@@ -24,7 +24,7 @@ from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
 from trainer.settings import TASKS, Settings, resolve
-from trainer.tables import Table, read_table
+from trainer.table import Table
 from trainer.training import Outcome, Report, Samples, train_epochs
 
 FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
@@ -93,6 +93,8 @@ def _read(data: str, target: str | None, task: str | None) -> Table:
     if task is not None:
         check_choice("task", task, TASKS)
     if data != "xor":
+        from trainer.tables import read_table  # imports polars, which takes a tenth of a second
+
         return read_table(data, target=target, task=task)
     table = xor_table()
     for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
