@@ -11,7 +11,7 @@
 A and B are read where they lie. A block of A is copied where its rows would compete for the same sets of the caches,
 columns of B where they would, or are transposed, or fill no panel. The first pass over the summed dimension starts the
 tile from zero, from a bias row or from C itself; after the last one a tile is finished, while it is in L1, by an
-activation or by a derivative.
+activation or by a derivative. While a panel is used the micro-kernel asks for the next one.
 """
 
 from __future__ import annotations
@@ -90,16 +90,17 @@ def _tiles(
     finish: int,
     activation: int,
     h: Any,
+    ahead: Any,
 ) -> None:
-    """Loop 1: the tiles of one panel; `a_step` leads from one row of A to the next."""
+    """Loop 1: the tiles of one panel; `a_step` leads from one row of A to the next, `ahead` to the next panel."""
     whole = mc // MR * MR
     for ir in range(0, whole, MR):
         target = advance(c, ir * c_stride)
-        full(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, mc, columns, start, bias)
+        full(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, mc, columns, start, bias, ahead)
         _finish(finish, activation, target, c_stride, MR, columns, advance(h, ir * c_stride))
     for ir in range(whole, mc, SHORT_MR):
         target, rows = advance(c, ir * c_stride), min(SHORT_MR, mc - ir)
-        short(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, rows, columns, start, bias)
+        short(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, rows, columns, start, bias, ahead)
         _finish(finish, activation, target, c_stride, rows, columns, advance(h, ir * c_stride))
 
 
@@ -180,33 +181,35 @@ def gemm(
                     columns = min(NR, n - jr)
                     wide = columns > VL
                     panel, b_stride = advance(b, pc * b_row_stride + jr * b_column_stride), b_row_stride
+                    to_next = NR
                     if copy_b or columns not in (NR, VL):
                         slot, b_stride = packed if n_slots == 1 else advance(packed, (jr - jc) * kc), NR if wide else VL
                         if ic == 0 or n_slots == 1:
                             pack_panel(panel, b_row_stride, b_column_stride, kc, columns, b_stride, slot)
-                        panel = slot
+                        panel, to_next = slot, 0 if n_slots == 1 else kc * NR
+                    ahead = advance(panel, to_next)
                     target, bias_part = advance(c, ic * c_stride + jr), advance(bias, jr)
                     outputs = advance(h, ic * c_stride + jr)
                     if a_column_stride == 1:
                         if wide:
                             _tiles(
                                 rows_wide, rows_wide_short, mc, kc, strip, stride, stride, panel, b_stride,
-                                target, c_stride, columns, first, bias_part, last, activation, outputs,
+                                target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                             )  # fmt: skip
                         else:
                             _tiles(
                                 rows_narrow, rows_narrow_short, mc, kc, strip, stride, stride, panel, b_stride,
-                                target, c_stride, columns, first, bias_part, last, activation, outputs,
+                                target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                             )  # fmt: skip
                     elif wide:
                         _tiles(
                             columns_wide, columns_wide_short, mc, kc, strip, 1, stride, panel, b_stride,
-                            target, c_stride, columns, first, bias_part, last, activation, outputs,
+                            target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                         )  # fmt: skip
                     else:
                         _tiles(
                             columns_narrow, columns_narrow_short, mc, kc, strip, 1, stride, panel, b_stride,
-                            target, c_stride, columns, first, bias_part, last, activation, outputs,
+                            target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                         )  # fmt: skip
 
 

@@ -4,6 +4,10 @@ All write ``start + A B`` to the leading rows and columns of a tile of C. One bo
 number of rows, a number of vectors, and for how A lies in memory: in rows, the elements of one row of A side by side
 (and a stride from row to row), or in columns (and a stride from p to p). Reading A where it lies is as fast as
 reading a packed copy, since each element is broadcast anyway.
+
+The processor prefetches no further than a page of 4 KiB, and neighbouring rows of B and C mostly lie in different pages.
+So while a panel of B is used, the one `ahead` is asked for into the second cache (into the first one, 784-2048-10 is 7 %
+slower; not at all, 15 %), and the tile of C that the products will be added to or written to into the first.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import Any
 
 from kernels._jit import codes, inlined, kernel, named, out_of_line
 from kernels.blocking import MR, NV, SHORT_MR
-from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, store, store_first
+from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, prefetch_for_later, store, store_first
 from kernels.tiles import tile
 
 # What a tile starts from: nothing, a row, or what C holds.
@@ -51,6 +55,7 @@ def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool)
         columns: int,
         start: int,
         bias: Any,
+        ahead: Any,
     ) -> None:
         out_of_line()
         VL = lanes(a)
@@ -60,13 +65,12 @@ def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool)
                 row = load_first(bias, j * VL, columns - j * VL, 0.0)
                 for i in range(mr):
                     acc[i, j] = row
-        elif start == PREVIOUS:
-            for i in range(mr):  # needed when the products are done
-                for j in range(nv):
-                    prefetch(c, i * c_stride + j * VL)
         for p in range(kc):
             for j in range(nv):
+                last = (j + 1) * VL - 1  # a vector's first line was another's last, where they lie across two
                 b_row[0, j] = load(b, p * b_stride + j * VL)
+                prefetch_for_later(ahead, p * b_stride + last)
+                prefetch(c, min(p, mr - 1) * c_stride + last)
             for i in range(mr):
                 a_ip = element(a, a_stride, min(i, rows - 1) if short else i, p)
                 for j in range(nv):

@@ -207,17 +207,24 @@ def store_first(typingctx: Any, pointer: Any, index: Any, value: Any, n: Any) ->
     return types.void(pointer, types.intp, value, types.intp), codegen
 
 
-@intrinsic
-def prefetch(typingctx: Any, pointer: Any, index: Any) -> Any:
-    """Ask for the cache line of ``pointer[index]``, which need not exist, to be read and perhaps written soon."""
+def _prefetch(locality: int) -> Any:
+    """Make an intrinsic that asks for a cache line; LLVM's localities 3 and 2 are the first and the second cache."""
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
-        read, most_local, data = (ir.Constant(ir.IntType(32), value) for value in (0, 3, 1))
-        _llvm_call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, read, most_local, data])
-        return context.get_dummy_value()
+    def ask(typingctx: Any, pointer: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
+            to_read, wanted, of_data = (ir.Constant(ir.IntType(32), value) for value in (0, locality, 1))
+            _llvm_call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, to_read, wanted, of_data])
+            return context.get_dummy_value()
 
-    return types.void(pointer, types.intp), codegen
+        return types.void(pointer, types.intp), codegen
+
+    return intrinsic(ask)
+
+
+# Ask for the cache line of ``pointer[index]``, which need not exist, to be read and perhaps written: at once, or later.
+prefetch = _prefetch(3)
+prefetch_for_later = _prefetch(2)
 
 
 @intrinsic

@@ -51,7 +51,7 @@ def call_micro_kernel(
 ) -> None:
     """Call the micro-kernel at place `which` of MICRO_KERNELS."""
     factors = kc, address(a, 0), a_stride, address(b, 0), b_stride
-    target = address(c, 0), c_stride, rows, columns, start, address(bias, 0)
+    target = address(c, 0), c_stride, rows, columns, start, address(bias, 0), factors[3]
     if which == 0:
         micro.rows_wide(*factors, *target)
     elif which == 1:

@@ -43,13 +43,13 @@ needs_the_instructions = pytest.mark.skipif(bool(REASON), reason=REASON)
 @njit(error_model="numpy")
 def _rows_wide(a: Any, b: Any, c: Any, kc: int, stride: int, columns: int, start: int) -> None:
     p, q, r = address(a, 0), address(b, 0), address(c, 0)
-    rows_wide(kc, p, stride, q, stride, r, stride, MR, columns, start, r)
+    rows_wide(kc, p, stride, q, stride, r, stride, MR, columns, start, r, q)
 
 
 @njit(error_model="numpy")
 def _columns_wide(a: Any, b: Any, c: Any, kc: int, stride: int, columns: int, start: int) -> None:
     p, q, r = address(a, 0), address(b, 0), address(c, 0)
-    columns_wide(kc, p, stride, q, stride, r, stride, MR, columns, start, r)
+    columns_wide(kc, p, stride, q, stride, r, stride, MR, columns, start, r, q)
 
 
 # More accumulators than any processor has registers.
@@ -60,7 +60,7 @@ _tall = micro_kernels._make("tall", TOO_TALL, NV, micro_kernels.from_row, short=
 @njit(error_model="numpy")
 def _too_tall(a: Any, b: Any, c: Any, kc: int, stride: int, columns: int, start: int) -> None:
     p, q, r = address(a, 0), address(b, 0), address(c, 0)
-    _tall(kc, p, stride, q, stride, r, stride, TOO_TALL, columns, start, r)
+    _tall(kc, p, stride, q, stride, r, stride, TOO_TALL, columns, start, r, q)
 
 
 @njit(error_model="numpy")
