@@ -5,9 +5,9 @@ number of rows, a number of vectors, and for how A lies in memory: in rows, the 
 (and a stride from row to row), or in columns (and a stride from p to p). Reading A where it lies is as fast as
 reading a packed copy, since each element is broadcast anyway.
 
-The processor prefetches no further than a page of 4 KiB, and neighbouring rows of B and C mostly lie in different pages.
-So while a panel of B is used, the one `ahead` is asked for into the second cache (into the first one, 784-2048-10 is 7 %
-slower; not at all, 15 %), and the tile of C that the products will be added to or written to into the first.
+The processor prefetches no further than a page of 4 KiB, and neighbouring rows of B and C mostly lie in different
+pages. So while a panel of B is used, the one `ahead` is asked for into the second cache (into the first one,
+784-2048-10 is 7 % slower; not at all, 15 %), and the tile of C into the first.
 """
 
 from __future__ import annotations

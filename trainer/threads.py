@@ -119,6 +119,8 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
                 thread.start()
                 threads.append(thread)
     except RuntimeError as error:
+        if error.__context__ is not None:  # an exception that a signal raised, overtaken while `start` was left
+            raise error.__context__ from None
         raise InputError(f"threads: {len(functions)} needed, the system starts no more than {len(threads)}") from error
     finally:
         if len(threads) == len(functions):
