@@ -13,13 +13,12 @@ KC
     Largest depth of a panel of B, KC x NR elements (100 KiB). It is read once per tile of rows and may come from L2:
     two vectors per MR cycles. Fewer, deeper passes spare reading and writing C: a training step of 784-H-10 is 4 to 8 %
     faster with one pass than with two.
-MC, MC_FLOAT64
-    Rows of A between two uses of the same panel; MC x KC elements (800 KiB) share L2 with the panel. 8 MR instead of
-    18 MR makes square products 8 % slower; 9 MR instead of 10 MR of float64 cut batches of 128 rows in two (10 %).
+MC
+    Rows of A between two uses of the same panel; MC x KC elements (450 KiB, of float64 twice that) share L2 with the
+    panel, also where small pages lie so that they compete. More rows gain nothing, since panels are asked for ahead;
+    less than 10 MR would cut batches of 128 rows in two (10 %).
 NC
-    Columns of B whose copies are kept for all blocks of rows.
-
-NC is for float32; of float64 half as many are kept.
+    Columns of B whose copies are kept for all blocks of rows; of float64 half as many.
 
 After BLIS (Van Zee and van de Geijn, 2015), without packing of A.
 """
@@ -57,8 +56,7 @@ NV = 2
 MR = (_registers() - NV - 1) // NV
 SHORT_MR = 4
 KC = 800
-MC = 18 * MR
-MC_FLOAT64 = 10 * MR
+MC = 10 * MR
 NC = 1024
 
 # Rows of a matrix a multiple of so many bytes apart fall into the same few sets of the caches.

@@ -22,7 +22,7 @@ import numpy as np
 
 from kernels._jit import called, codes, entry_point, inlined, out_of_line
 from kernels.activations import activate_block, multiply_block_by_derivative
-from kernels.blocking import CONFLICTING_BYTES, KC, MC, MC_FLOAT64, MR, NC, NV, SHORT_MR, VECTOR_BYTES
+from kernels.blocking import CONFLICTING_BYTES, KC, MC, MR, NC, NV, SHORT_MR, VECTOR_BYTES
 from kernels.micro_kernels import (
     BIAS,
     PREVIOUS,
@@ -151,8 +151,8 @@ def gemm(
     NR = NV * VL
     a_stride = max(a_row_stride, a_column_stride)
     itemsize = VECTOR_BYTES // VL
-    most_rows, most_columns = MC if itemsize == 4 else MC_FLOAT64, NC * 4 // itemsize
-    n_passes, n_blocks = (k + KC - 1) // KC, (m + most_rows - 1) // most_rows
+    most_columns = NC * 4 // itemsize
+    n_passes, n_blocks = (k + KC - 1) // KC, (m + MC - 1) // MC
     depth = (k + n_passes - 1) // n_passes  # passes of equal depth
     m_step = ((m + n_blocks - 1) // n_blocks + MR - 1) // MR * MR  # blocks of equal height
     if k <= STRIP_DEPTH and n > MIN_PANELS_PER_COPY * NR:
