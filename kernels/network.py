@@ -52,7 +52,6 @@ def memory_of(workspace: Workspace) -> Memory:
             address(workspace.counters, 0),
             address(workspace.counters, (1 + workspace.rank) * COUNTER_STRIDE),
         ),
-        workspace.weights.size > 0,
         workspace.batch_size,
     )
 
@@ -93,12 +92,12 @@ def n_elements(network: Layers, parameters: Any) -> int:
 
 
 @called
-def copy_parameters(network: Layers, source: Any, to_padded: bool, target: Any) -> None:
-    """Copy parameters from rows without gaps to padded ones, or back."""
+def copy_parameters(network: Layers, source: Any, to_trained: bool, target: Any) -> None:
+    """Copy parameters from rows without gaps to those that the network trains, or back."""
     for layer in range(network.n_layers):
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
-        stride = samples_in_rows.padded_stride(source, n_out)
-        source_stride, target_stride = (n_out, stride) if to_padded else (stride, n_out)
+        stride = weight_stride(network, source, n_out)
+        source_stride, target_stride = (n_out, stride) if to_trained else (stride, n_out)
         copy_block(source, source_stride, n_in, n_out, target, target_stride)
         source, target = advance(source, n_in * source_stride), advance(target, n_in * target_stride)
         if network.bias:

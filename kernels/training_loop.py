@@ -164,7 +164,7 @@ def _train(
 
 
 @inlined
-def _train_padded(
+def _train_in_copy(
     load_batch: Any,
     to_deltas: Any,
     accumulate: Any,
@@ -182,11 +182,12 @@ def _train_padded(
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    """Do what `train` does by one of the two ways; in a padded copy of the parameters, if the workspace has one."""
-    layers, memory = layers_of(network, workspace.weights.size > 0), memory_of(workspace)
+    """Do what `train` does by one of the two ways; in a copy of the parameters, if the workspace has room for one."""
+    copied, in_lanes = workspace.weights.size > 0, workspace.lanes_x.size > 0
+    layers, memory = layers_of(network, copied and not in_lanes), memory_of(workspace)
     given = address(parameters, 0)
-    weights = memory.weights if layers.padded else given
-    if layers.padded:
+    weights = memory.weights if copied else given
+    if copied:
         if memory.team.rank == 0:
             copy_parameters(layers, given, True, weights)
         meet(memory.team)
@@ -194,7 +195,7 @@ def _train_padded(
         load_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
         learning_rates, first_period, steps_per_period, recorder, careful,
     )  # fmt: skip
-    if layers.padded and memory.team.rank == 0:
+    if copied and memory.team.rank == 0:
         copy_parameters(layers, weights, False, given)
     return progress
 
@@ -213,7 +214,7 @@ def _train_in_rows(
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    return _train_padded(
+    return _train_in_copy(
         in_rows.load_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
         network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
         recorder, careful,
@@ -234,7 +235,7 @@ def _train_in_lanes(
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    return _train_padded(
+    return _train_in_copy(
         in_lanes.load_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
         network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
         recorder, careful,

@@ -32,7 +32,8 @@ class Workspace(NamedTuple):
 
     outputs : the layers' outputs, one behind the other: (batch, width) each, or (width + 1, batch) in lanes.
     delta, other_delta : dL/dz of the layer at hand and of the one below, (batch, largest width).
-    weights : the parameters with padded rows while they are trained; empty where no row needs that.
+    weights : the parameters while they are trained, with padded rows, or, in lanes, next to all else; empty where
+        neither is of use.
     gradients : the layout of the parameters, or of the padded ones.
     packed : copies of operands of a matrix product, a row for each thread.
     batch_x, batch_y : the rows of a shuffled batch.
@@ -74,7 +75,6 @@ class Memory(NamedTuple):
     lanes_y: Any
     partial_sums: Any
     team: Any
-    padded: bool
     batch_size: int
 
 
@@ -85,17 +85,18 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     widths = [padded_width(size, dtype.itemsize) for size in sizes]
     n_biases = sum(sizes[1:]) if network.bias else 0
     n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
-    n_padded = n_biases + sum(n_in * width for n_in, width in zip(sizes, widths[1:], strict=False))
     itemsize = dtype.itemsize
     in_lanes = suits_lanes(network, batch_size, itemsize)
+    row_widths = sizes if in_lanes else widths
+    n_trained = n_biases + sum(n_in * width for n_in, width in zip(sizes, row_widths[1:], strict=False))
     blocks = [lanes_size(batch_size, part, itemsize) if in_lanes else 0 for part in (sizes[:1], sizes[-1:], sizes[1:])]
     arrays = {
         "lanes_x": blocks[0],
         "lanes_y": blocks[1],
         "outputs": max(batch_size * sum(widths[1:]), blocks[2]),
         "delta": max(batch_size * max(widths), blocks[2]),
-        "weights": n_padded if in_lanes or n_padded > n_parameters else 0,
-        "gradients": n_padded,
+        "weights": n_trained if in_lanes or n_trained > n_parameters else 0,
+        "gradients": n_trained,
         "other_delta": batch_size * max(widths),
         "batch_x": batch_size * sizes[0],
         "batch_y": batch_size * sizes[-1],
