@@ -9,7 +9,8 @@
 `gemm`              the matrix product around them
 `activations`       activation functions over arrays, and their derivatives as functions of the output
 `losses`            loss, output activation and delta in one pass
-`optimizers`        penalties, norm, clipping, update
+`gradient_terms`    penalties, norm, clipping
+`optimizers`        sgd, momentum, nesterov, adam
 `network`           loss, gradients and step of one batch, by one of two ways:
 `samples_in_rows`   forward, backward, fused gradient accumulation, on matrix products
 `samples_in_lanes`  the same for small networks

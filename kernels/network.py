@@ -14,8 +14,8 @@ import numpy as np
 from kernels import samples_in_lanes, samples_in_rows
 from kernels._jit import called, entry_point, inlined
 from kernels.activations import activate
+from kernels.gradient_terms import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
 from kernels.micro_kernels import ZERO
-from kernels.optimizers import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
 from kernels.packing import copy_block
 from kernels.samples_in_rows import layer_size, output_logits, weight_stride
 from kernels.simd import address, advance, get, lanes

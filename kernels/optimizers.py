@@ -1,7 +1,18 @@
-"""What happens to the gradient before it changes the parameters: penalties, norm, clipping, the update.
+"""Parameter updates: how a gradient, and what is remembered of earlier ones, become a step.
 
-All functions run over flat blocks of parameters (see `network.Network` for their order). Penalties concern weights
-only.
+======== ============================================================================== ==========================
+rule     step, added to the parameters                                                  source
+======== ============================================================================== ==========================
+sgd      ``-rate g``
+momentum ``v``, with ``v <- beta_1 v - rate g``                                         Polyak, 1964
+nesterov ``beta_1 v - rate g``, with v as above                                         Sutskever et al., 2013
+adam     ``-rate_t m / (sqrt(s) + epsilon)``, with ``m <- beta_1 m + (1 - beta_1) g``,  Kingma and Ba, 2015, the form
+         ``s <- beta_2 s + (1 - beta_2) g**2`` and                                      of the end of section 2
+         ``rate_t = rate sqrt(1 - beta_2**t) / (1 - beta_1**t)`` at step t = 1, 2, ...
+======== ============================================================================== ==========================
+
+All functions run over flat blocks of parameters; `first` holds v or m, `second` s. Products are rounded before they are
+added, as NumPy does it, so that both backends agree to the bit for equal gradients.
 """
 
 from __future__ import annotations
@@ -9,74 +20,128 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
+from kernels._jit import called, codes, inlined, kernel
+from kernels.simd import lanes, load_first, splat, square_root, store_first, sum_lanes
 
-from kernels._jit import called, kernel
-from kernels.simd import absolute, copy_sign, fma, get, lanes, load_first, select_less, splat, store_first, sum_lanes
-
-
-@kernel
-def sum_of_squares(values: Any, n: int) -> float:
-    """Return ``sum(v**2)`` over n elements at a pointer."""
-    total = splat(values, 0.0)
-    for i in range(0, n, lanes(values)):
-        v = load_first(values, i, n - i, 0.0)
-        total = fma(v, v, total)
-    return np.float64(sum_lanes(total))
+SGD, MOMENTUM, NESTEROV, ADAM = codes(4)
+RULES = {"sgd": int(SGD), "momentum": int(MOMENTUM), "nesterov": int(NESTEROV), "adam": int(ADAM)}
 
 
-@kernel
-def sum_of_magnitudes(values: Any, n: int) -> float:
-    """Return ``sum(|v|)`` over n elements at a pointer."""
-    total = splat(values, 0.0)
-    for i in range(0, n, lanes(values)):
-        total = total + absolute(load_first(values, i, n - i, 0.0))
-    return np.float64(sum_lanes(total))
+@inlined
+def _momentum_step(g: Any, velocity: Any, rate: float, momentum: float, nesterov: bool) -> tuple[Any, Any]:
+    """Return the step and the new velocity."""
+    velocity = velocity * momentum - g * rate
+    return (velocity * momentum - g * rate if nesterov else velocity), velocity
 
 
-@kernel
-def add_penalty_gradient(weight: Any, d_weight: Any, n: int, l2: float, l1: float, constant: float) -> None:
-    """Add ``l2 w + l1 sign(w) + constant`` to each of n gradients; sign(0) = 0."""
-    zero, one = splat(weight, 0.0), splat(weight, 1.0)
-    for i in range(0, n, lanes(weight)):
-        w = load_first(weight, i, n - i, 0.0)
-        sign = copy_sign(select_less(zero, absolute(w), one, zero), w)
-        gradient = fma(w, splat(w, l2), load_first(d_weight, i, n - i, 0.0))
-        store_first(d_weight, i, fma(sign, splat(w, l1), gradient) + constant, n - i)
+@inlined
+def _adam_step(
+    g: Any, first: Any, second: Any, rate: float, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """Return the step and both new moments."""
+    first = first * beta_1 + g * (1.0 - beta_1)
+    second = second * beta_2 + g * g * (1.0 - beta_2)
+    return first * -rate / (square_root(second) + epsilon), first, second
 
 
 @kernel
-def scale_inplace(values: Any, n: int, factor: float) -> None:
-    """Multiply n elements at a pointer by a factor."""
-    for i in range(0, n, lanes(values)):
-        store_first(values, i, load_first(values, i, n - i, 0.0) * factor, n - i)
-
-
-@kernel
-def sgd_update(parameters: Any, gradients: Any, n: int, learning_rate: float) -> None:
-    """Subtract ``learning_rate`` times the gradient from each of n parameters."""
+def _sgd_update(parameters: Any, gradients: Any, n: int, rate: float) -> None:
     for i in range(0, n, lanes(parameters)):
-        p, gradient = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
-        store_first(parameters, i, p - gradient * learning_rate, n - i)
+        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
+        store_first(parameters, i, p - g * rate, n - i)
+
+
+@kernel
+def _momentum_update(
+    parameters: Any, gradients: Any, velocities: Any, n: int, rate: float, momentum: float, nesterov: bool
+) -> None:
+    for i in range(0, n, lanes(parameters)):
+        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
+        step, velocity = _momentum_step(g, load_first(velocities, i, n - i, 0.0), rate, momentum, nesterov)
+        store_first(parameters, i, p + step, n - i)
+        store_first(velocities, i, velocity, n - i)
+
+
+@kernel
+def _adam_update(
+    parameters: Any,
+    gradients: Any,
+    firsts: Any,
+    seconds: Any,
+    n: int,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    for i in range(0, n, lanes(parameters)):
+        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
+        first, second = load_first(firsts, i, n - i, 0.0), load_first(seconds, i, n - i, 0.0)
+        step, first, second = _adam_step(g, first, second, rate, beta_1, beta_2, epsilon)
+        store_first(parameters, i, p + step, n - i)
+        store_first(firsts, i, first, n - i)
+        store_first(seconds, i, second, n - i)
+
+
+@inlined
+def step_rate(rule: int, rate: float, beta_1: float, beta_2: float, t: int) -> float:
+    """Return what takes the place of the learning rate in step t, counted from 1."""
+    return rate * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t) if rule == ADAM else rate
 
 
 @called
-def would_stay_finite(parameters: Any, gradients: Any, n: int, learning_rate: float) -> bool:
-    """Tell whether each of n parameters is finite after `sgd_update`."""
-    rate = splat(parameters, learning_rate)
+def update(
+    rule: int,
+    parameters: Any,
+    gradients: Any,
+    first: Any,
+    second: Any,
+    n: int,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """Take a step with n parameters, at the rate that `step_rate` tells, and remember what the rule asks for.
+
+    Parameters
+    ----------
+    parameters, gradients, first, second : pointers
+        To n elements each; the last two are not looked at by rules that remember less.
+    """
+    if rule == SGD:
+        _sgd_update(parameters, gradients, n, rate)
+    elif rule == ADAM:
+        _adam_update(parameters, gradients, first, second, n, rate, beta_1, beta_2, epsilon)
+    else:
+        _momentum_update(parameters, gradients, first, n, rate, beta_1, rule == NESTEROV)
+
+
+@called
+def would_stay_finite(
+    rule: int,
+    parameters: Any,
+    gradients: Any,
+    first: Any,
+    second: Any,
+    n: int,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> bool:
+    """Tell whether all parameters, and all that is remembered, are finite after `update`."""
     for i in range(0, n, lanes(parameters)):
-        step = load_first(gradients, i, n - i, 0.0) * rate
-        if not math.isfinite(sum_lanes((load_first(parameters, i, n - i, 0.0) - step) * 0.0)):
+        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
+        kept = splat(parameters, 0.0)
+        if rule == SGD:
+            step = g * -rate
+        elif rule == ADAM:
+            moment, square = load_first(first, i, n - i, 0.0), load_first(second, i, n - i, 0.0)
+            step, moment, square = _adam_step(g, moment, square, rate, beta_1, beta_2, epsilon)
+            kept = moment * 0.0 + square * 0.0
+        else:
+            step, kept = _momentum_step(g, load_first(first, i, n - i, 0.0), rate, beta_1, rule == NESTEROV)
+        if not math.isfinite(sum_lanes((p + step) * 0.0 + kept * 0.0)):
             return False
     return True
-
-
-@called
-def global_norm(gradients: Any, n: int) -> float:
-    """Return the square root of the sum of the squares of n gradients."""
-    squares = sum_of_squares(gradients, n)
-    if not math.isfinite(squares):  # the squares, if not the gradient, leave the range of float32
-        squares = 0.0
-        for i in range(n):
-            squares += np.float64(get(gradients, i)) ** 2
-    return math.sqrt(squares)

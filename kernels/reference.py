@@ -13,8 +13,9 @@ import numpy as np
 
 from kernels.activations import RELU, SIGMOID, SOFTMAX, TANH
 from kernels.losses import MSE
+from kernels.optimizers import ADAM, NESTEROV, SGD
 from kernels.sampling import shuffle_inplace
-from kernels.structs import Network, Objective, Order, Progress, Recorder, Samples
+from kernels.structs import Network, Objective, Optimizer, Order, Progress, Recorder, Samples
 from kernels.workspace import Workspace
 
 
@@ -223,7 +224,7 @@ def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[n
     order.position[0] = (start + rows) % n_samples
     if not order.order.size:
         return samples.x[start : start + rows], samples.y[start : start + rows]
-    if start == 0:
+    if start == 0 and order.random.size:
         shuffle_inplace(order.order, order.random)
     chosen = order.order[start : start + rows]
     x = workspace.batch_x[: rows * samples.x.shape[1]].reshape(rows, -1)
@@ -240,6 +241,38 @@ def _norm(gradients: np.ndarray) -> float:
     return math.sqrt(squares)
 
 
+def _take_step(optimizer: Optimizer, gradients: np.ndarray, rate: float, step: np.ndarray) -> None:
+    """Write what `optimizers` adds to the parameters to `step`, and remember what the rule asks for."""
+    dtype, t = gradients.dtype.type, int(optimizer.steps[0]) + 1
+    beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
+    if optimizer.rule == SGD:
+        np.multiply(gradients, dtype(-rate), out=step)
+    elif optimizer.rule == ADAM:
+        first, second = optimizer.first, optimizer.second
+        np.multiply(gradients, gradients, out=step)
+        step *= dtype(1.0 - beta_2)
+        second *= dtype(beta_2)
+        second += step
+        np.multiply(gradients, dtype(1.0 - beta_1), out=step)
+        first *= dtype(beta_1)
+        first += step
+        rate_t = rate * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
+        np.sqrt(second, out=gradients)
+        gradients += dtype(optimizer.epsilon)
+        np.multiply(first, dtype(-rate_t), out=step)
+        step /= gradients
+    else:
+        velocity = optimizer.first
+        np.multiply(gradients, dtype(rate), out=step)
+        velocity *= dtype(beta_1)
+        velocity -= step
+        if optimizer.rule == NESTEROV:
+            np.subtract(velocity * dtype(beta_1), step, out=step)
+        else:
+            np.copyto(step, velocity)
+    optimizer.steps[0] = t
+
+
 def train(
     network: Network,
     parameters: np.ndarray,
@@ -247,6 +280,7 @@ def train(
     order: Order,
     workspace: Workspace,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -256,7 +290,9 @@ def train(
     """Train for as many periods as there are learning rates; see `training_loop.train`."""
     with np.errstate(over="ignore", invalid="ignore"):
         layers_of_rows: dict[int, _Layers] = {}
-        gradients, update = workspace.gradients[: parameters.size], np.empty_like(parameters)
+        n = parameters.size
+        gradients, update = workspace.gradients[:n], np.empty_like(parameters)
+        optimizer = optimizer._replace(first=optimizer.first[:n], second=optimizer.second[:n])
         records, norm = 0, math.nan
         if not learning_rates.size:
             recorder.table[0] = math.nan, math.nan, norm, *_measure(network, parameters, recorder, workspace)
@@ -278,12 +314,16 @@ def train(
                     return Progress(records, period, step, norm)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
                     gradients *= parameters.dtype.type(objective.clip_norm / norm)
-                np.multiply(gradients, parameters.dtype.type(rate), out=update)
-                if careful and not np.isfinite(parameters - update).all():
+                state = optimizer.first, optimizer.second, optimizer.steps
+                before = [memory.copy() for memory in state] if careful else []
+                _take_step(optimizer, gradients, rate, update)
+                if careful and not all(np.isfinite(values).all() for values in (parameters + update, *state)):
+                    for memory, values in zip(state, before, strict=True):
+                        np.copyto(memory, values)
                     return Progress(records, period, step, norm)
                 if recorded:
                     error_sum += float(np.abs(y - layers.outputs[-1]).sum())
-                np.subtract(parameters, update, out=parameters)
+                np.add(parameters, update, out=parameters)
                 loss_sum += loss * rows
                 rows_sum += rows
             if recorded:

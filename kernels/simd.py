@@ -14,9 +14,8 @@ The pieces, all for use inside compiled functions:
   its array alive: the caller of the outermost compiled function does.
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
-  `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `scale_by_power_of_two`,
-  `copy_sign`, `select_less`, `choose_first`, `keep_first`, `turned`,
-  `sum_lanes`, `max_lanes`.
+  `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `square_root`,
+  `scale_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`, `turned`, `sum_lanes`, `max_lanes`.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 Blocks of registers are in `tiles`; what a kernel
@@ -328,6 +327,7 @@ def _elementwise(llvm_name: str, n_args: int) -> Any:
 
 absolute = _elementwise("fabs", 1)
 round_to_even = _elementwise("roundeven", 1)
+square_root = _elementwise("sqrt", 1)
 copy_sign = _elementwise("copysign", 2)
 
 

@@ -68,7 +68,7 @@ class Order(NamedTuple):
     """Where the training stands in the data.
 
     order : int64 (n_samples,), the rows' order in this epoch; empty where rows are taken as they come.
-    random : uint64 (1,), the state of `sampling.shuffle`.
+    random : uint64 (1,), the state of `sampling.shuffle`; empty where the caller sets the order of each epoch.
     position : int64 (1,), the row of the epoch at which the next batch starts.
     """
 
@@ -78,7 +78,7 @@ class Order(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is added to the loss, and how a gradient becomes a step.
+    """What is added to the loss, and what is done to its gradient.
 
     l2, l1 : coefficients of ``l2/(2N) sum w**2 + l1/N sum |w|``, N being the rows of the batch.
     clip_norm : largest global norm of a gradient; 0 leaves gradients alone.
@@ -90,6 +90,24 @@ class Objective(NamedTuple):
     l1: float
     clip_norm: float
     article: bool
+
+
+class Optimizer(NamedTuple):
+    """How a gradient becomes a step, and what is remembered between steps; see `optimizers`.
+
+    rule : code of `optimizers.RULES`.
+    beta_1, beta_2, epsilon : constants of the rules.
+    first, second : (n,) in the layout of the gradients, changed in place; of no elements where the rule needs none.
+    steps : int64 (1,), the number of steps taken, changed in place.
+    """
+
+    rule: int
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    first: np.ndarray
+    second: np.ndarray
+    steps: np.ndarray
 
 
 class Recorder(NamedTuple):

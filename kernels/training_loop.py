@@ -17,6 +17,7 @@ from kernels import samples_in_lanes as in_lanes
 from kernels import samples_in_rows as in_rows
 from kernels._jit import entry_point, inlined
 from kernels.blocking import KC
+from kernels.gradient_terms import global_norm, scale_inplace
 from kernels.micro_kernels import PREVIOUS, ZERO
 from kernels.network import (
     add_penalties,
@@ -25,11 +26,11 @@ from kernels.network import (
     memory_of,
     n_elements,
 )
-from kernels.optimizers import global_norm, scale_inplace, sgd_update, would_stay_finite
+from kernels.optimizers import SGD, step_rate, update, would_stay_finite
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, lanes
-from kernels.structs import Layers, Network, Objective, Order, Progress, Recorder, Samples
+from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
 
@@ -63,7 +64,7 @@ def _next_batch(
     if order.order.size == 0:
         return advance(x, start * n_in), advance(y, start * n_out)
     team = workspace.team
-    if start == 0:
+    if start == 0 and order.random.size > 0:
         if team.rank == 0:
             shuffle(order.order, order.random)
         meet(team)
@@ -89,6 +90,7 @@ def _train(
     order: Order,
     memory: Memory,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -105,7 +107,11 @@ def _train(
         row[:3] = np.nan
         _measure(evaluate, layers, weights, recorder, memory, row)
         return Progress(1, 0, 0, norm)
-    unmodified = objective.l2 == 0.0 and objective.l1 == 0.0 and objective.clip_norm == 0.0
+    rule, beta_1, beta_2, epsilon = optimizer.rule, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
+    first_moments, second_moments = address(optimizer.first, 0), address(optimizer.second, 0)
+    steps_taken = optimizer.steps[0]
+    penalised = objective.l2 != 0.0 or objective.l1 != 0.0
+    unmodified = not penalised and objective.clip_norm == 0.0 and rule == SGD
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
     meet(team)  # before the first moves it
@@ -134,22 +140,33 @@ def _train(
             target, start_of_sums = (weights, PREVIOUS) if direct else (memory.gradients, ZERO)
             accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums)
             if not direct:
-                if not unmodified:
+                if penalised:
                     loss += add_penalties(layers, weights, rows, memory, objective) / rows
-                norm = global_norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
-                meet(team)
+                if recorded or careful or objective.clip_norm > 0.0:
+                    norm = global_norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
+                    meet(team)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
                     first, last = share(n_parameters, lanes(weights), team)
                     scale_inplace(advance(memory.gradients, first), last - first, objective.clip_norm / norm)
-                stays_finite = not careful or would_stay_finite(weights, memory.gradients, n_parameters, step_size)
+                step_size = step_rate(rule, step_size, beta_1, beta_2, steps_taken + 1)
+                stays_finite = not careful or would_stay_finite(
+                    rule, weights, memory.gradients, first_moments, second_moments, n_parameters, step_size, beta_1,
+                    beta_2, epsilon,
+                )  # fmt: skip
                 if not (math.isfinite(loss) and stays_finite):
                     return Progress(records, period, step, norm)
                 if recorded:
                     error_sum += absolute_error(layers, batch_y, rows, memory)
                     meet(team)
                 first, last = share(n_parameters, lanes(weights), team)
-                sgd_update(advance(weights, first), advance(memory.gradients, first), last - first, step_size)
+                update(
+                    rule, advance(weights, first), advance(memory.gradients, first), advance(first_moments, first),
+                    advance(second_moments, first), last - first, step_size, beta_1, beta_2, epsilon,
+                )  # fmt: skip
                 meet(team)
+            steps_taken += 1
+            if team.rank == 0:
+                optimizer.steps[0] = steps_taken
             loss_sum += loss * rows
             rows_sum += rows
         if recorded:
@@ -176,6 +193,7 @@ def _train_in_copy(
     order: Order,
     workspace: Workspace,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -193,7 +211,7 @@ def _train_in_copy(
         meet(memory.team)
     progress = _train(
         load_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
-        learning_rates, first_period, steps_per_period, recorder, careful,
+        optimizer, learning_rates, first_period, steps_per_period, recorder, careful,
     )  # fmt: skip
     if copied and memory.team.rank == 0:
         copy_parameters(layers, weights, False, given)
@@ -208,6 +226,7 @@ def _train_in_rows(
     order: Order,
     workspace: Workspace,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -216,8 +235,8 @@ def _train_in_rows(
 ) -> Progress:
     return _train_in_copy(
         in_rows.load_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
-        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
-        recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
+        steps_per_period, recorder, careful,
     )  # fmt: skip
 
 
@@ -229,6 +248,7 @@ def _train_in_lanes(
     order: Order,
     workspace: Workspace,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -237,8 +257,8 @@ def _train_in_lanes(
 ) -> Progress:
     return _train_in_copy(
         in_lanes.load_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
-        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
-        recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
+        steps_per_period, recorder, careful,
     )  # fmt: skip
 
 
@@ -249,6 +269,7 @@ def train(
     order: Order,
     workspace: Workspace,
     objective: Objective,
+    optimizer: Optimizer,
     learning_rates: np.ndarray,
     first_period: int,
     steps_per_period: int,
@@ -259,7 +280,7 @@ def train(
 
     Parameters
     ----------
-    network, samples, order, workspace, objective, recorder
+    network, samples, order, workspace, objective, optimizer, recorder
         See `structs`. A step takes `workspace.batch_size` rows, the last of an epoch what is left.
     parameters : (n,) array
         Layout of `structs`.
@@ -282,6 +303,6 @@ def train(
     """
     train_by = _train_in_lanes if workspace.lanes_x.size else _train_in_rows
     return train_by(
-        network, parameters, samples, order, workspace, objective, learning_rates, first_period, steps_per_period,
-        recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
+        steps_per_period, recorder, careful,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from kernels import lane_kernels as lane
 from kernels import micro_kernels as micro
 from kernels._jit import entry_point
 from kernels.gemm import gemm
+from kernels.optimizers import update
 from kernels.packing import copy_block, pack_panel
 from kernels.simd import address
 
@@ -167,3 +168,23 @@ def call_gradient(
         lane.add_gradient_of_4(*operands, *target)
     elif n_columns == 16:
         lane.add_gradient_of_16(*operands, *target)
+
+
+@entry_point
+@no_type_check
+def call_update(
+    rule: int,
+    parameters: np.ndarray,
+    gradients: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """Take a step with all parameters."""
+    update(
+        rule, address(parameters, 0), address(gradients, 0), address(first, 0), address(second, 0), parameters.size,
+        rate, beta_1, beta_2, epsilon,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from kernels.backends import Backend
 from trainer import MLP, DivergenceError
 from trainer.datasets import xor
-from trainer.model import objective
+from trainer.terms import objective
 
 DATA = Path(__file__).parent / "data"
 EXAMPLE = json.loads((DATA / "worked_example.json").read_text())

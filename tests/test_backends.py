@@ -19,8 +19,9 @@ from networks import LOSSES_AND_OUTPUTS, flat, problem, random_network, random_s
 from kernels.backends import BACKENDS
 from kernels.structs import Objective
 from trainer import MLP
-from trainer.model import DTYPES, HIDDEN_ACTIVATIONS, objective
+from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.run import Run
+from trainer.terms import objective
 
 layer_sizes = st.lists(st.integers(1, 40), min_size=2, max_size=5)
 

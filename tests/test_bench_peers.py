@@ -15,7 +15,7 @@ from PIL import Image
 
 from trainer import MLP
 from trainer.datasets import xor
-from trainer.model import objective
+from trainer.terms import objective
 
 load = test_bench.load
 

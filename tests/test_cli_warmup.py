@@ -15,7 +15,7 @@ import pytest
 from command_line import TIMEOUT, call, environment, run
 
 from trainer import MLP, warmup_command
-from trainer.model import objective
+from trainer.terms import objective
 from trainer.warmup_command import NETWORKS
 
 DTYPE = "float32"

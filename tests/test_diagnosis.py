@@ -14,10 +14,11 @@ from kernels.backends import BACKENDS
 from trainer.datasets import xor
 from trainer.diagnosis import VANISHING_RATIO, divergence_message, error_sizes, training_warnings
 from trainer.history import History
-from trainer.model import MLP, objective
+from trainer.model import MLP
 from trainer.run import DivergenceError
 from trainer.settings import resolve
 from trainer.table import Table
+from trainer.terms import objective
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
 from trainer.training import Samples, train_epochs
 

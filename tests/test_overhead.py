@@ -20,10 +20,11 @@ from rich.console import Console
 
 from trainer.console import training_display
 from trainer.datasets import xor
-from trainer.model import MLP, objective
+from trainer.model import MLP
 from trainer.pictures import frame_epochs
 from trainer.schedules import learning_rates
 from trainer.settings import Settings, resolve
+from trainer.terms import objective
 from trainer.training import Samples, train_epochs
 
 ALLOWED = 1.05

@@ -9,7 +9,8 @@ from networks import random_network, random_samples
 from test_backends import RATE, exact_step
 
 from kernels.lane_blocks import suits_lanes
-from trainer.model import DTYPES, objective
+from trainer.model import DTYPES
+from trainer.terms import objective
 
 N_ROWS = 21
 # Rows of 4 KiB in one of the types, and in both; few outputs suit samples in lanes.

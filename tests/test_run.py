@@ -11,8 +11,9 @@ from networks import random_network, random_samples
 from kernels.backends import BACKENDS, Backend
 from kernels.structs import RECORD_COLUMNS
 from trainer import MLP, DivergenceError
-from trainer.model import DTYPES, objective
+from trainer.model import DTYPES
 from trainer.run import Run
+from trainer.terms import objective
 
 DATA: dict[str, dict[str, Any]] = {
     "all rows": {},

@@ -50,6 +50,26 @@ def test_everything_about_the_article_preset_can_be_overridden(name: str, value:
     assert not chosen.shuffle
 
 
+def test_adam_has_a_learning_rate_of_its_own() -> None:
+    assert settings(solver="adam").learning_rate == 1e-3
+    assert settings(solver="adam", learning_rate=0.5).learning_rate == 0.5
+    assert settings(solver="nesterov").learning_rate == settings().learning_rate
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "message"),
+    [
+        (None, {"momentum": 0.5}, "^momentum: given with the solver sgd, momentum and nesterov have one$"),
+        (None, {"solver": "adam", "momentum": 0.5}, "^momentum: given with the solver adam"),
+        (None, {"solver": "lbfgs"}, "^solver: 'lbfgs' given, one of sgd, momentum, nesterov, adam accepted$"),
+        ("article", {"solver": "adam"}, "^solver: adam given with the article's preset, which has none$"),
+    ],
+)
+def test_solvers_that_do_not_fit_are_refused(preset: str | None, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(preset, **given)
+
+
 def test_defaults_depend_on_data_and_task() -> None:
     plain, classes, numbers = settings(), settings(data="t.csv"), settings(data="t.csv", task="regress")
     assert not plain.article

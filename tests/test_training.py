@@ -7,8 +7,9 @@ import pytest
 
 from kernels.backends import BACKENDS
 from trainer.datasets import xor
-from trainer.model import MLP, objective
+from trainer.model import MLP
 from trainer.schedules import SCHEDULES, learning_rates
+from trainer.terms import objective
 from trainer.training import MAX_EPOCHS_PER_CALL, Outcome, Report, Samples, train_epochs
 
 X, Y = xor()

@@ -50,6 +50,16 @@ def check_real(name: str, value: object, *, positive: bool) -> float:
     return number
 
 
+def check_share(name: str, value: object, *, below_one: bool = True) -> float:
+    """Return `value` as a float if it is in [0, 1), or, where `below_one` is False, in [0, 1]."""
+    number = check_real(name, value, positive=False)
+    if number > 1 or (below_one and number == 1):
+        raise InputError(
+            f"{name}: {number:g} given, a number of at least 0 and {'below' if below_one else 'at most'} 1 accepted"
+        )
+    return number
+
+
 def check_sizes(name: str, value: object) -> tuple[int, ...]:
     """Return layer sizes, from inputs to outputs, as a tuple of at least two positive integers."""
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):

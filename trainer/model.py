@@ -12,7 +12,7 @@ from kernels.activations import ACTIVATIONS
 from kernels.aligned import aligned_zeros
 from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
-from kernels.structs import Network, Objective, Samples
+from kernels.structs import Network, Objective, Optimizer, Samples
 from kernels.workspace import allocate_workspace
 from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_rows, check_sizes
 from trainer.errors import InputError
@@ -21,6 +21,8 @@ from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weig
 from trainer.parameters import ParameterViews, assign, split_layers
 from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
+from trainer.terms import objective
+from trainer.terms import optimizer as chosen_optimizer
 from trainer.threads import check_threads
 
 HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
@@ -205,6 +207,7 @@ class MLP:
         Y: np.ndarray,
         *,
         terms: Objective,
+        optimizer: Optimizer | None = None,
         batch_size: int | None = None,
         shuffle: bool = False,
         steps_per_period: int = 1,
@@ -221,6 +224,7 @@ class MLP:
             self.parameters,
             samples,
             terms,
+            optimizer or chosen_optimizer(),
             batch_size=n_samples if batch_size is None else min(batch_size, n_samples),
             shuffle_state=self._shuffle_state if shuffle else None,
             steps_per_period=steps_per_period,
@@ -243,6 +247,7 @@ class MLP:
         shuffle: bool = False,
         clip_norm: float | None = None,
         schedule: str = "constant",
+        optimizer: Optimizer | None = None,
     ) -> History:
         """Take gradient steps on `loss`, in compiled code from the first to the last.
 
@@ -262,6 +267,8 @@ class MLP:
             Draw a new order of the rows for each pass.
         clip_norm : float or None
             Scale gradients down to this global norm.
+        optimizer : Optimizer or None
+            How gradients become steps, see `terms.optimizer`; None subtracts the learning rate times the gradient.
 
         Returns
         -------
@@ -283,7 +290,9 @@ class MLP:
             check_count("batch_size", batch_size)
         every = -(-steps // MAX_RECORDS)
         terms = objective(l2=l2, l1=l1, clip_norm=clip_norm)
-        run = self.start_run(X, Y, terms=terms, batch_size=batch_size, shuffle=shuffle, record_every=every)
+        run = self.start_run(
+            X, Y, terms=terms, optimizer=optimizer, batch_size=batch_size, shuffle=shuffle, record_every=every
+        )
         history = History(("step", "loss", "mean_abs_error", "gradient_norm"))
         while run.period < steps:
             numbers = np.arange(run.period, min(steps, run.period + STEPS_PER_CALL))
@@ -303,13 +312,3 @@ def _dtype_name(dtype: npt.DTypeLike | None) -> str | None:
         return None if dtype is None else np.dtype(dtype).name
     except TypeError:
         return str(dtype)
-
-
-def objective(*, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None, article: bool = False) -> Objective:
-    """Check what is added to the loss and how gradients are clipped; see `kernels.structs.Objective`."""
-    return Objective(
-        check_real("l2", l2, positive=False),
-        check_real("l1", l1, positive=False),
-        0.0 if clip_norm is None else check_real("clip_norm", clip_norm, positive=True),
-        article,
-    )

@@ -7,14 +7,25 @@ by its callers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from kernels.aligned import aligned_zeros
 from kernels.backends import Backend
 from kernels.lane_blocks import suits_lanes
-from kernels.structs import RECORD_COLUMNS, Network, Objective, Order, Progress, Recorder, Samples, step_flops
+from kernels.optimizers import RULES
+from kernels.structs import (
+    RECORD_COLUMNS,
+    Network,
+    Objective,
+    Optimizer,
+    Order,
+    Progress,
+    Recorder,
+    Samples,
+    step_flops,
+)
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
 from trainer.threads import run_together, threads_that_pay
 
@@ -39,14 +50,6 @@ class DivergenceError(ArithmeticError):
         self.table = table
 
 
-@dataclass(frozen=True)
-class _Snapshot:
-    parameters: np.ndarray
-    order: np.ndarray
-    random: np.ndarray
-    position: np.ndarray
-
-
 class Run:
     """Training of one network on one set of samples.
 
@@ -58,6 +61,8 @@ class Run:
     samples : Samples
         x (n_samples, n_features) and y (n_samples, n_outputs), C-contiguous, the dtype of the parameters.
     objective : Objective
+    optimizer : Optimizer
+        The rule and its constants; what it remembers between steps begins at zero here.
     batch_size : int
         Rows in a step, at most n_samples; the last step of an epoch takes what is left.
     shuffle_state : uint64 (1,), or None
@@ -79,6 +84,7 @@ class Run:
         parameters: np.ndarray,
         samples: Samples,
         objective: Objective,
+        optimizer: Optimizer,
         *,
         batch_size: int,
         shuffle_state: np.ndarray | None,
@@ -103,6 +109,7 @@ class Run:
         elif threads is None:
             threads = threads_that_pay(step_flops(network, batch_size))
         self._workspace = allocate_workspace(network, batch_size, parameters.dtype, threads)
+        self._optimizer = _with_memory(optimizer, self._workspace.gradients.size, parameters)
         self.period = 0
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
@@ -126,6 +133,7 @@ class Run:
                 self._order,
                 workspace,
                 self._objective,
+                self._optimizer,
                 learning_rates,
                 self.period,
                 self._steps_per_period,
@@ -149,10 +157,11 @@ class Run:
         """
         if not learning_rates.size:
             return np.empty((0, len(RECORD_COLUMNS)))
-        snapshot = self._snapshot()
+        before = [array.copy() for array in self._state()]
         progress, table = self._train(learning_rates, careful=False)
         if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
-            self._restore(snapshot)
+            for array, values in zip(self._state(), before, strict=True):
+                np.copyto(array, values)
             progress, table = self._train(learning_rates, careful=True)
             if progress.periods < learning_rates.size:
                 raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
@@ -163,10 +172,17 @@ class Run:
         """Return a record (1, len(RECORD_COLUMNS)) of the parameters as they are; what only a step has is NaN."""
         return self._train(np.empty(0), careful=False)[1]
 
-    def _snapshot(self) -> _Snapshot:
-        return _Snapshot(self._parameters.copy(), *(state.copy() for state in self._order))
+    def _state(self) -> tuple[np.ndarray, ...]:
+        """Return all arrays that training changes and later steps depend on."""
+        return self._parameters, *self._order, self._optimizer.first, self._optimizer.second, self._optimizer.steps
 
-    def _restore(self, snapshot: _Snapshot) -> None:
-        np.copyto(self._parameters, snapshot.parameters)
-        for state, saved in zip(self._order, (snapshot.order, snapshot.random, snapshot.position), strict=True):
-            np.copyto(state, saved)
+
+def _with_memory(optimizer: Optimizer, n_gradients: int, parameters: np.ndarray) -> Optimizer:
+    """Return the rule with zeros for what it remembers: nothing, one number for each gradient, or two."""
+    n_first = 0 if optimizer.rule == RULES["sgd"] else n_gradients
+    n_second = n_gradients if optimizer.rule == RULES["adam"] else 0
+    return optimizer._replace(
+        first=aligned_zeros(n_first, parameters.dtype),
+        second=aligned_zeros(n_second, parameters.dtype),
+        steps=np.zeros(1, np.int64),
+    )

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real
+from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
 from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.schedules import SCHEDULES
+from trainer.terms import SOLVERS
 from trainer.threads import check_threads
 
 PRESETS = ("article",)
@@ -18,6 +19,8 @@ LOSS_NAMES = ("mse", "cross_entropy")
 TASKS = ("classify", "regress")
 MAX_DEFAULT_RECORDS = 250  # each is measured on all rows; with 1000 the history alone costs 4 % of the default training
 MAX_UNITS = 1_000_000
+WITH_MOMENTUM = ("momentum", "nesterov")
+ADAM_LEARNING_RATE = 1e-3  # its steps are as large as the rate, whatever the gradient
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Settings:
     log_every: int
     article: bool
     backend: str = "numba"
+    solver: str = "sgd"
+    momentum: float = 0.9
     schedule: str = "constant"
     clip_norm: float | None = None
     l1: float = 0.0
@@ -110,6 +115,8 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
         chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
     merged = defaults | chosen
     check_count("epochs", merged["epochs"])
+    if merged.get("solver") == "adam":
+        merged["learning_rate"] = chosen.get("learning_rate", ADAM_LEARNING_RATE)
     merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
     settings = Settings(article=preset == "article", **merged)
     _check(settings, task)
@@ -119,7 +126,7 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
 def _check_article(chosen: Mapping[str, Any], data: str) -> None:
     if data != "xor":
         raise InputError(f"preset: article given with {data}, it is for the xor data only")
-    for option in ("shuffle", "validation", "l1"):
+    for option in ("shuffle", "validation", "l1", "solver"):
         if chosen.get(option):
             raise InputError(f"{option}: {chosen[option]} given with the article's preset, which has none")
 
@@ -128,6 +135,10 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("backend", settings.backend, BACKEND_NAMES)
     check_choice("activation", settings.activation, HIDDEN_ACTIVATIONS)
     check_choice("loss", settings.loss, LOSS_NAMES)
+    check_choice("solver", settings.solver, SOLVERS)
+    check_share("momentum", settings.momentum, below_one=False)
+    if settings.momentum != Settings.momentum and settings.solver not in WITH_MOMENTUM:
+        raise InputError(f"momentum: given with the solver {settings.solver}, {' and '.join(WITH_MOMENTUM)} have one")
     check_choice("schedule", settings.schedule, tuple(SCHEDULES))
     check_choice("dtype", settings.dtype, DTYPES)
     check_count("log-every", settings.log_every)

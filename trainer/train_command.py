@@ -18,13 +18,14 @@ from trainer.console import training_display
 from trainer.diagnosis import divergence_message, training_warnings
 from trainer.errors import InputError
 from trainer.history import check_history_path, write_history
-from trainer.model import MLP, objective
+from trainer.model import MLP
 from trainer.model_file import save_predictor
 from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
 from trainer.settings import TASKS, Settings, resolve
 from trainer.table import Table
+from trainer.terms import objective, optimizer
 from trainer.training import Outcome, Report, Samples, train_epochs
 
 FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
@@ -158,6 +159,7 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         terms=objective(l2=settings.l2, l1=settings.l1, clip_norm=settings.clip_norm, article=settings.article),
+        optimizer=optimizer(settings.solver, momentum=settings.momentum),
         schedule=settings.schedule,
         batch_size=None if settings.article else settings.batch_size,
         shuffle=settings.shuffle,

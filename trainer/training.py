@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kernels.structs import RECORD_COLUMNS, Objective
+from kernels.structs import RECORD_COLUMNS, Objective, Optimizer
 from trainer.history import History
 from trainer.model import MLP
 from trainer.run import DivergenceError
@@ -88,6 +88,7 @@ def train_epochs(
     epochs: int,
     learning_rate: float,
     terms: Objective,
+    optimizer: Optimizer | None = None,
     schedule: str = "constant",
     batch_size: int | None = None,
     shuffle: bool = False,
@@ -107,7 +108,8 @@ def train_epochs(
     training : Samples
     epochs : int
     learning_rate, schedule : see `schedules.learning_rates`; the rate is constant within an epoch.
-    terms : penalties and clipping, see `model.objective`.
+    terms : penalties and clipping, see `terms.objective`.
+    optimizer : how gradients become steps, see `terms.optimizer`; None subtracts the learning rate times the gradient.
     batch_size : rows in a step; None takes all.
     shuffle : whether each epoch has an order of its own.
     record_every : epochs whose number is divisible by this are recorded.
@@ -128,6 +130,7 @@ def train_epochs(
         training.X,
         training.Y,
         terms=terms,
+        optimizer=optimizer,
         batch_size=batch_size,
         shuffle=shuffle,
         steps_per_period=steps_per_epoch,

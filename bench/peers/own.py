@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.problem import Problem
 from trainer import MLP
-from trainer.model import objective
+from trainer.terms import objective
 
 # More steps than any training here takes: only the first is recorded, which happens before anything is timed.
 NEVER_AGAIN = 1 << 60
