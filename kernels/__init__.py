@@ -16,7 +16,7 @@
 `samples_in_lanes`  the same for small networks
 `sampling`          the order of the samples
 `training_loop`     steps and records, without leaving compiled code
-`reference`         all of it in NumPy: the specification, and the baseline
+`reference`         all of it in NumPy: the specification, and the baseline; `reference_optimizers`: its steps
 `structs`           what a kernel is told; `workspace`: what it writes over; `aligned`: where arrays begin
 `team`, `atomics`   threads that share out the work, and wait for each other
 `backends`          the compiled and the NumPy functions behind one interface

@@ -13,7 +13,7 @@ import numpy as np
 
 from kernels.activations import RELU, SIGMOID, SOFTMAX, TANH
 from kernels.losses import MSE
-from kernels.optimizers import ADAM, NESTEROV, SGD
+from kernels.reference_optimizers import take_step
 from kernels.sampling import shuffle_inplace
 from kernels.structs import Network, Objective, Optimizer, Order, Progress, Recorder, Samples
 from kernels.workspace import Workspace
@@ -241,38 +241,6 @@ def _norm(gradients: np.ndarray) -> float:
     return math.sqrt(squares)
 
 
-def _take_step(optimizer: Optimizer, gradients: np.ndarray, rate: float, step: np.ndarray) -> None:
-    """Write what `optimizers` adds to the parameters to `step`, and remember what the rule asks for."""
-    dtype, t = gradients.dtype.type, int(optimizer.steps[0]) + 1
-    beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
-    if optimizer.rule == SGD:
-        np.multiply(gradients, dtype(-rate), out=step)
-    elif optimizer.rule == ADAM:
-        first, second = optimizer.first, optimizer.second
-        np.multiply(gradients, gradients, out=step)
-        step *= dtype(1.0 - beta_2)
-        second *= dtype(beta_2)
-        second += step
-        np.multiply(gradients, dtype(1.0 - beta_1), out=step)
-        first *= dtype(beta_1)
-        first += step
-        rate_t = rate * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
-        np.sqrt(second, out=gradients)
-        gradients += dtype(optimizer.epsilon)
-        np.multiply(first, dtype(-rate_t), out=step)
-        step /= gradients
-    else:
-        velocity = optimizer.first
-        np.multiply(gradients, dtype(rate), out=step)
-        velocity *= dtype(beta_1)
-        velocity -= step
-        if optimizer.rule == NESTEROV:
-            np.subtract(velocity * dtype(beta_1), step, out=step)
-        else:
-            np.copyto(step, velocity)
-    optimizer.steps[0] = t
-
-
 def train(
     network: Network,
     parameters: np.ndarray,
@@ -316,7 +284,7 @@ def train(
                     gradients *= parameters.dtype.type(objective.clip_norm / norm)
                 state = optimizer.first, optimizer.second, optimizer.steps
                 before = [memory.copy() for memory in state] if careful else []
-                _take_step(optimizer, gradients, rate, update)
+                take_step(optimizer, gradients, rate, update)
                 if careful and not all(np.isfinite(values).all() for values in (parameters + update, *state)):
                     for memory, values in zip(state, before, strict=True):
                         np.copyto(memory, values)

@@ -14,7 +14,7 @@ from compiled_kernels import call_update
 from exact_network import loss_and_gradients
 from networks import problem, random_network, random_samples
 
-from kernels import reference
+from kernels import reference_optimizers
 from kernels.backends import BACKENDS
 from kernels.optimizers import step_rate
 from kernels.structs import Optimizer
@@ -59,7 +59,7 @@ def take_step(backend: str, state: Optimizer, parameters: np.ndarray, gradients:
     """Take a step by the compiled kernel or by NumPy."""
     if backend == "numpy":
         step = np.empty_like(parameters)
-        reference._take_step(state, gradients, RATE, step)
+        reference_optimizers.take_step(state, gradients, RATE, step)
         parameters += step
         return
     rate = step_rate.py_func(state.rule, RATE, state.beta_1, state.beta_2, int(state.steps[0]) + 1)
