@@ -21,7 +21,8 @@ import math
 from typing import Any
 
 from kernels._jit import called, codes, inlined, kernel
-from kernels.simd import lanes, load_first, splat, square_root, store_first, sum_lanes
+from kernels.simd import advance, lanes, load_first, splat, square_root, store_first, sum_lanes
+from kernels.structs import Rule
 
 SGD, MOMENTUM, NESTEROV, ADAM = codes(4)
 RULES = {"sgd": int(SGD), "momentum": int(MOMENTUM), "nesterov": int(NESTEROV), "adam": int(ADAM)}
@@ -84,64 +85,52 @@ def _adam_update(
 
 
 @inlined
-def step_rate(rule: int, rate: float, beta_1: float, beta_2: float, t: int) -> float:
+def step_rate(rule: Rule, rate: float, t: int) -> float:
     """Return what takes the place of the learning rate in step t, counted from 1."""
-    return rate * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t) if rule == ADAM else rate
+    if rule.kind == ADAM:
+        return rate * math.sqrt(1.0 - rule.beta_2**t) / (1.0 - rule.beta_1**t)
+    return rate
 
 
 @called
-def update(
-    rule: int,
-    parameters: Any,
-    gradients: Any,
-    first: Any,
-    second: Any,
-    n: int,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> None:
-    """Take a step with n parameters, at the rate that `step_rate` tells, and remember what the rule asks for.
+def update(rule: Rule, parameters: Any, gradients: Any, first: int, last: int, rate: float) -> None:
+    """Take a step with the parameters from `first` to before `last`, and remember what the rule asks for.
 
     Parameters
     ----------
-    parameters, gradients, first, second : pointers
-        To n elements each; the last two are not looked at by rules that remember less.
+    rule : Rule
+        What it remembers is not looked at where it remembers less.
+    parameters, gradients : pointers
+    first, last : int
+    rate : float
+        What `step_rate` tells.
     """
-    if rule == SGD:
-        _sgd_update(parameters, gradients, n, rate)
-    elif rule == ADAM:
-        _adam_update(parameters, gradients, first, second, n, rate, beta_1, beta_2, epsilon)
+    p, g, n = advance(parameters, first), advance(gradients, first), last - first
+    if rule.kind == SGD:
+        _sgd_update(p, g, n, rate)
+        return
+    moments = advance(rule.first, first)
+    if rule.kind == ADAM:
+        _adam_update(p, g, moments, advance(rule.second, first), n, rate, rule.beta_1, rule.beta_2, rule.epsilon)
     else:
-        _momentum_update(parameters, gradients, first, n, rate, beta_1, rule == NESTEROV)
+        _momentum_update(p, g, moments, n, rate, rule.beta_1, rule.kind == NESTEROV)
 
 
 @called
-def would_stay_finite(
-    rule: int,
-    parameters: Any,
-    gradients: Any,
-    first: Any,
-    second: Any,
-    n: int,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> bool:
-    """Tell whether all parameters, and all that is remembered, are finite after `update`."""
+def would_stay_finite(rule: Rule, parameters: Any, gradients: Any, n: int, rate: float) -> bool:
+    """Tell whether n parameters, and all that is remembered, are finite after `update`."""
     for i in range(0, n, lanes(parameters)):
         p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
         kept = splat(parameters, 0.0)
-        if rule == SGD:
+        if rule.kind == SGD:
             step = g * -rate
-        elif rule == ADAM:
-            moment, square = load_first(first, i, n - i, 0.0), load_first(second, i, n - i, 0.0)
-            step, moment, square = _adam_step(g, moment, square, rate, beta_1, beta_2, epsilon)
+        elif rule.kind == ADAM:
+            moment, square = load_first(rule.first, i, n - i, 0.0), load_first(rule.second, i, n - i, 0.0)
+            step, moment, square = _adam_step(g, moment, square, rate, rule.beta_1, rule.beta_2, rule.epsilon)
             kept = moment * 0.0 + square * 0.0
         else:
-            step, kept = _momentum_step(g, load_first(first, i, n - i, 0.0), rate, beta_1, rule == NESTEROV)
+            velocity = load_first(rule.first, i, n - i, 0.0)
+            step, kept = _momentum_step(g, velocity, rate, rule.beta_1, rule.kind == NESTEROV)
         if not math.isfinite(sum_lanes((p + step) * 0.0 + kept * 0.0)):
             return False
     return True

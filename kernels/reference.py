@@ -224,7 +224,7 @@ def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[n
     order.position[0] = (start + rows) % n_samples
     if not order.order.size:
         return samples.x[start : start + rows], samples.y[start : start + rows]
-    if start == 0 and order.random.size:
+    if start == 0:
         shuffle_inplace(order.order, order.random)
     chosen = order.order[start : start + rows]
     x = workspace.batch_x[: rows * samples.x.shape[1]].reshape(rows, -1)

@@ -68,7 +68,7 @@ class Order(NamedTuple):
     """Where the training stands in the data.
 
     order : int64 (n_samples,), the rows' order in this epoch; empty where rows are taken as they come.
-    random : uint64 (1,), the state of `sampling.shuffle`; empty where the caller sets the order of each epoch.
+    random : uint64 (1,), the state of `sampling.shuffle`.
     position : int64 (1,), the row of the epoch at which the next batch starts.
     """
 
@@ -108,6 +108,17 @@ class Optimizer(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     steps: np.ndarray
+
+
+class Rule(NamedTuple):
+    """An `Optimizer` inside compiled code, as pointers; see `Layers`."""
+
+    kind: int
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    first: Any
+    second: Any
 
 
 class Recorder(NamedTuple):

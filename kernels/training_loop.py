@@ -1,9 +1,9 @@
 """The compiled training loop: batches, steps, records, without leaving compiled code.
 
-Where penalties, clipping or caution stand between gradient and update, a step stores the gradient and then updates;
-else it updates in place (see `network`). Several threads may run it together, as a team (see `team`), each with a view
-of the same workspace. A recorded step makes its update beside the parameters, for the norm; what is trained does not
-depend on what is recorded. `reference` holds the same function in NumPy: its specification.
+Where penalties, clipping, caution or a rule that remembers stand between gradient and update, a step stores the
+gradient and then updates; else it updates in place (see `network`). Several threads may run it together, as a team (see
+`team`), each with a view of the same workspace. A recorded step makes its update beside the parameters, for the norm;
+what is trained does not depend on what is recorded. `reference` holds the same function in NumPy: its specification.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kernels.optimizers import SGD, step_rate, update, would_stay_finite
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, lanes
-from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Samples
+from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Rule, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
 
@@ -64,7 +64,7 @@ def _next_batch(
     if order.order.size == 0:
         return advance(x, start * n_in), advance(y, start * n_out)
     team = workspace.team
-    if start == 0 and order.random.size > 0:
+    if start == 0:
         if team.rank == 0:
             shuffle(order.order, order.random)
         meet(team)
@@ -107,11 +107,13 @@ def _train(
         row[:3] = np.nan
         _measure(evaluate, layers, weights, recorder, memory, row)
         return Progress(1, 0, 0, norm)
-    rule, beta_1, beta_2, epsilon = optimizer.rule, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
-    first_moments, second_moments = address(optimizer.first, 0), address(optimizer.second, 0)
+    rule = Rule(
+        optimizer.rule, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, address(optimizer.first, 0),
+        address(optimizer.second, 0),
+    )  # fmt: skip
     steps_taken = optimizer.steps[0]
     penalised = objective.l2 != 0.0 or objective.l1 != 0.0
-    unmodified = not penalised and objective.clip_norm == 0.0 and rule == SGD
+    unmodified = not penalised and objective.clip_norm == 0.0 and rule.kind == SGD
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
     meet(team)  # before the first moves it
@@ -148,21 +150,17 @@ def _train(
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
                     first, last = share(n_parameters, lanes(weights), team)
                     scale_inplace(advance(memory.gradients, first), last - first, objective.clip_norm / norm)
-                step_size = step_rate(rule, step_size, beta_1, beta_2, steps_taken + 1)
+                step_size = step_rate(rule, step_size, steps_taken + 1)
                 stays_finite = not careful or would_stay_finite(
-                    rule, weights, memory.gradients, first_moments, second_moments, n_parameters, step_size, beta_1,
-                    beta_2, epsilon,
-                )  # fmt: skip
+                    rule, weights, memory.gradients, n_parameters, step_size
+                )
                 if not (math.isfinite(loss) and stays_finite):
                     return Progress(records, period, step, norm)
                 if recorded:
                     error_sum += absolute_error(layers, batch_y, rows, memory)
                     meet(team)
                 first, last = share(n_parameters, lanes(weights), team)
-                update(
-                    rule, advance(weights, first), advance(memory.gradients, first), advance(first_moments, first),
-                    advance(second_moments, first), last - first, step_size, beta_1, beta_2, epsilon,
-                )  # fmt: skip
+                update(rule, weights, memory.gradients, first, last, step_size)
                 meet(team)
             steps_taken += 1
             if team.rank == 0:

@@ -17,6 +17,7 @@ from kernels.gemm import gemm
 from kernels.optimizers import update
 from kernels.packing import copy_block, pack_panel
 from kernels.simd import address
+from kernels.structs import Rule
 
 MICRO_KERNELS = (
     "rows_wide",
@@ -184,7 +185,5 @@ def call_update(
     epsilon: float,
 ) -> None:
     """Take a step with all parameters."""
-    update(
-        rule, address(parameters, 0), address(gradients, 0), address(first, 0), address(second, 0), parameters.size,
-        rate, beta_1, beta_2, epsilon,
-    )  # fmt: skip
+    chosen = Rule(rule, beta_1, beta_2, epsilon, address(first, 0), address(second, 0))
+    update(chosen, address(parameters, 0), address(gradients, 0), 0, parameters.size, rate)

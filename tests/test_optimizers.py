@@ -17,7 +17,7 @@ from networks import problem, random_network, random_samples
 from kernels import reference_optimizers
 from kernels.backends import BACKENDS
 from kernels.optimizers import step_rate
-from kernels.structs import Optimizer
+from kernels.structs import Optimizer, Rule
 from trainer import MLP, DivergenceError
 from trainer.model import DTYPES
 from trainer.run import Run
@@ -62,7 +62,7 @@ def take_step(backend: str, state: Optimizer, parameters: np.ndarray, gradients:
         reference_optimizers.take_step(state, gradients, RATE, step)
         parameters += step
         return
-    rate = step_rate.py_func(state.rule, RATE, state.beta_1, state.beta_2, int(state.steps[0]) + 1)
+    rate = step_rate.py_func(Rule(*state[:4], None, None), RATE, int(state.steps[0]) + 1)
     constants = rate, state.beta_1, state.beta_2, state.epsilon
     call_update(state.rule, parameters, gradients, state.first, state.second, *constants)
     state.steps[0] += 1

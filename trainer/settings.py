@@ -120,6 +120,8 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
     merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
     settings = Settings(article=preset == "article", **merged)
     _check(settings, task)
+    if "momentum" in chosen and settings.solver not in WITH_MOMENTUM:
+        raise InputError(f"momentum: given with the solver {settings.solver}, {' and '.join(WITH_MOMENTUM)} have one")
     return settings
 
 
@@ -137,8 +139,6 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("loss", settings.loss, LOSS_NAMES)
     check_choice("solver", settings.solver, SOLVERS)
     check_share("momentum", settings.momentum, below_one=False)
-    if settings.momentum != Settings.momentum and settings.solver not in WITH_MOMENTUM:
-        raise InputError(f"momentum: given with the solver {settings.solver}, {' and '.join(WITH_MOMENTUM)} have one")
     check_choice("schedule", settings.schedule, tuple(SCHEDULES))
     check_choice("dtype", settings.dtype, DTYPES)
     check_count("log-every", settings.log_every)
