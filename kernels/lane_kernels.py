@@ -104,10 +104,22 @@ backward_block = _make_backward("backward_block", BLOCK_VECTORS)
 backward_vector = _make_backward("backward_vector", 1)
 
 
+@inlined
+def _store_sums(sums: Any, n: int, start: int, place: Any) -> None:
+    """Write n sums, added to what is there where start is PREVIOUS."""
+    VL = lanes(sums)
+    for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
+        previous, total = load(place, q), load(sums, q)
+        if start == PREVIOUS:
+            total = total + previous
+        store(place, q, choose_first(total, previous, n - q))
+
+
 def _make_gradient(n_columns: int) -> Callable[..., None]:
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
-    For weights of just so many outputs, or for single rows: a tile's sums are neighbours in memory.
+    Up to `ROWS` columns are all that the weights have: a tile's sums are neighbours in memory. Of more columns there
+    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each.
     """
     n_rows = GRADIENT_SUMS // n_columns
 
@@ -140,12 +152,13 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
                     features = advance(features, h_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                     errors = advance(errors, delta_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                 store_lane_sums(acc, sums)
-                place, n = advance(d_weight, i * n_out + j), min(n_rows, n_in - i) * min(n_columns, n_out - j)
-                for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
-                    previous, total = load(place, q), load(sums, q)
-                    if start == PREVIOUS:
-                        total = total + previous
-                    store(place, q, choose_first(total, previous, n - q))
+                if n_columns <= ROWS:
+                    n = min(n_rows, n_in - i) * n_columns
+                    _store_sums(sums, n, start, advance(d_weight, i * n_out + j))
+                else:
+                    for s in range(min(n_rows, n_in - i)):
+                        row_sums, place = advance(sums, s * n_columns), advance(d_weight, (i + s) * n_out + j)
+                        _store_sums(row_sums, min(n_columns, n_out - j), start, place)
 
     return kernel(add_gradient)
 
@@ -154,4 +167,4 @@ add_gradient_of_1 = _make_gradient(1)
 add_gradient_of_2 = _make_gradient(2)
 add_gradient_of_3 = _make_gradient(3)
 add_gradient_of_4 = _make_gradient(4)
-add_gradient_of_16 = _make_gradient(16)
+add_gradient_of_8 = _make_gradient(8)

@@ -110,7 +110,7 @@ def check_gradient(
         n_vectors,
         STARTS[start],
         d_weight,
-        memory.result(np.full(GRADIENT_SUMS, np.nan, dtype)),
+        memory.result(np.full(GRADIENT_SUMS + VL, np.nan, dtype)),
     )
     what = f"gradient of {n_columns} {dtype}, {n_in} x {n_out}, {n_vectors} vectors, from {start}"
     exact, magnitudes = product(h, delta.T), np.abs(h).astype(EXACT) @ np.abs(delta.T).astype(EXACT)

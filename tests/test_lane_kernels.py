@@ -45,7 +45,8 @@ def test_backward_writes_its_rows_of_a_block(name: str, activation: str, dtype: 
 @pytest.mark.parametrize("n_columns", GRADIENTS)
 def test_gradients_are_sums_over_all_blocks(n_columns: int, start: str, dtype: str) -> None:
     VL, tile = vector_length(dtype), GRADIENT_SUMS
-    outputs = [n_columns] if n_columns < tile else sorted({1, 5, 12, VL, tile - 1, tile, tile + 1, 2 * tile + 1})
+    widths = {1, 5, 12, VL, n_columns - 1, n_columns, n_columns + 1, 2 * n_columns + 1}
+    outputs = [n_columns] if n_columns <= ROWS else sorted(widths)
     for n_out in outputs:
         for n_in in (*range(13), tile, tile + 1):
             for n_vectors in N_VECTORS:
