@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels import activations, gemm, network, reference, training_loop
-from kernels.lane_blocks import suits_lanes
 from kernels.samples_in_lanes import to_blocks
 from kernels.structs import Network, Progress, Samples
 from kernels.workspace import Workspace
@@ -19,12 +18,13 @@ class Backend:
     """The functions of one backend; `reference` documents each.
 
     shares_work : whether the threads of a team may run `train` together.
-    to_measure : lays samples that will be measured as `train` wants them in a `Recorder`, given the size of a batch.
+    to_measure : lays samples that will be measured as `train` wants them in a `Recorder`, given whether it has
+        samples in lanes.
     """
 
     name: str
     shares_work: bool
-    to_measure: Callable[[Network, int, Samples], Samples]
+    to_measure: Callable[[bool, Samples], Samples]
     matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_nt: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -36,15 +36,15 @@ class Backend:
     train: Callable[..., Progress]
 
 
-def _in_blocks_where_lanes_suit(network: Network, batch_size: int, samples: Samples) -> Samples:
-    return to_blocks(samples) if suits_lanes(network, batch_size, samples.x.itemsize) else samples
+def _in_blocks_for_lanes(in_lanes: bool, samples: Samples) -> Samples:
+    return to_blocks(samples) if in_lanes else samples
 
 
 BACKENDS = {
     "numba": Backend(
         "numba",
         True,
-        _in_blocks_where_lanes_suit,
+        _in_blocks_for_lanes,
         gemm.matmul,
         gemm.matmul_tn,
         gemm.matmul_nt,
@@ -58,7 +58,7 @@ BACKENDS = {
     "numpy": Backend(
         "numpy",
         False,
-        lambda network, batch_size, samples: samples,
+        lambda in_lanes, samples: samples,
         reference.matmul,
         reference.matmul_tn,
         reference.matmul_nt,

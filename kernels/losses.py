@@ -228,6 +228,19 @@ def output_delta(loss: int, activation: int, z: Any, y: Any, delta: Any, rows: i
     return cross_entropy(activation, z, y, delta, rows, columns, scale)
 
 
+@called
+def weighted_output_delta(
+    loss: int, activation: int, z: Any, y: Any, weights: Any, delta: Any, rows: int, columns: int, scale: Any
+) -> Any:
+    """Do what `output_delta` does, with loss and delta of each row multiplied by one of `weights`."""
+    total = 0.0
+    for i in range(rows):
+        weight, offset = get(weights, i), i * columns
+        row_z, row_y, row_delta = advance(z, offset), advance(y, offset), advance(delta, offset)
+        total += weight * output_delta(loss, activation, row_z, row_y, row_delta, 1, columns, scale * weight)
+    return total
+
+
 @inlined
 def output_delta_in_lanes(
     loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any

@@ -43,6 +43,7 @@ def memory_of(workspace: Workspace) -> Memory:
         address(workspace.packed, workspace.rank * workspace.packed.shape[1]),
         address(workspace.batch_x, 0),
         address(workspace.batch_y, 0),
+        address(workspace.batch_weights, 0),
         address(workspace.lanes_x, 0),
         address(workspace.lanes_y, 0),
         address(workspace.partial_sums, 0),
@@ -56,9 +57,25 @@ def memory_of(workspace: Workspace) -> Memory:
     )
 
 
+@inlined
+def total_weight(weights: Any, rows: int, weighted: bool) -> float:
+    """Return what the rows of a batch count together, or 1 if that is nothing: then their loss and gradient are 0."""
+    if not weighted:
+        return np.float64(rows)
+    total = 0.0
+    for i in range(rows):
+        total += get(weights, i)
+    return total if total > 0.0 else 1.0
+
+
 @called
-def add_penalties(network: Layers, parameters: Any, rows: int, workspace: Memory, objective: Objective) -> float:
-    """Add the penalties' gradients, by shares of the team, and return N times the penalties, which may be none."""
+def add_penalties(
+    network: Layers, parameters: Any, weight_sum: float, workspace: Memory, objective: Objective
+) -> float:
+    """Add the penalties' gradients, by shares of the team, and return N times the penalties, which may be none.
+
+    N is `weight_sum`, what the rows count together.
+    """
     team, offset, penalty = workspace.team, 0, 0.0
     for layer in range(network.n_layers):
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
@@ -76,7 +93,9 @@ def add_penalties(network: Layers, parameters: Any, rows: int, workspace: Memory
             penalty += objective.l1 * sum_of_magnitudes(weight, n_in * stride)
             first, last = share(n_in * stride, lanes(weight), team)
             weight, d_weight = advance(weight, first), advance(d_weight, first)
-            add_penalty_gradient(weight, d_weight, last - first, objective.l2 / rows, objective.l1 / rows, 0.0)
+            add_penalty_gradient(
+                weight, d_weight, last - first, objective.l2 / weight_sum, objective.l1 / weight_sum, 0.0
+            )
         offset += layer_size(network, parameters, layer)
     meet(team)
     return penalty
@@ -129,13 +148,15 @@ def _loss_and_gradients(
     objective: Objective,
 ) -> float:
     layers, memory, rows = layers_of(network, False), memory_of(workspace), samples.x.shape[0]
-    x, y = address(samples.x, 0), address(samples.y, 0)
+    x, y, row_weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
+    weighted = samples.weights.size > 0
     load_batch(layers, x, y, rows, memory)
-    weights = address(parameters, 0)
-    loss = to_deltas(layers, weights, x, y, rows, memory, 1.0 if objective.article else 1.0 / rows) / rows
+    weights, weight = address(parameters, 0), total_weight(row_weights, rows, weighted)
+    scale = 1.0 if objective.article else 1.0 / weight
+    loss = to_deltas(layers, weights, x, y, row_weights, weighted, rows, memory, scale) / weight
     accumulate(layers, weights, x, rows, memory, memory.gradients, ZERO)
     if objective.l2 != 0.0 or objective.l1 != 0.0:
-        loss += add_penalties(layers, weights, rows, memory, objective) / rows
+        loss += add_penalties(layers, weights, weight, memory, objective) / weight
     return loss
 
 
@@ -164,11 +185,10 @@ def _loss_and_gradients_in_lanes(
 def loss_and_gradients(
     network: Network,
     parameters: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
+    samples: Samples,
     workspace: Workspace,
     objective: Objective,
 ) -> float:
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
     compute = _loss_and_gradients_in_lanes if workspace.lanes_x.size else _loss_and_gradients_in_rows
-    return float(compute(network, parameters, Samples(x, y), workspace, objective))
+    return float(compute(network, parameters, samples, workspace, objective))

@@ -72,8 +72,25 @@ def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.nda
         delta *= h
 
 
-def output_delta(loss: int, activation: int, z: np.ndarray, y: np.ndarray, delta: np.ndarray, scale: float) -> float:
-    """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
+def output_delta(
+    loss: int,
+    activation: int,
+    z: np.ndarray,
+    y: np.ndarray,
+    delta: np.ndarray,
+    scale: float,
+    weights: np.ndarray | None = None,
+) -> float:
+    """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows.
+
+    Loss and delta of each row are multiplied by its weight, if there are `weights` (n_samples,).
+    """
+    if weights is not None and weights.size:
+        total = 0.0
+        for i, weight in enumerate(weights):
+            row = slice(i, i + 1)
+            total += weight * output_delta(loss, activation, z[row], y[row], delta[row], scale * weight)
+        return total
     if loss == MSE:
         activate_inplace(activation, z)
         np.subtract(z, y, out=delta)
@@ -140,8 +157,8 @@ def _backward(layers: _Layers, x: np.ndarray) -> None:
             multiply_by_derivative_inplace(layers.activations[layer - 1], h, layers.deltas[layer - 1])
 
 
-def _add_penalties(layers: _Layers, rows: int, objective: Objective) -> float:
-    """Add the penalties' gradients and return N times the penalties."""
+def _add_penalties(layers: _Layers, weight_sum: float, objective: Objective) -> float:
+    """Add the penalties' gradients and return N times the penalties, N being what the rows count together."""
     penalty = 0.0
     for weight, d_weight in zip(layers.weights, layers.d_weights, strict=True):
         squares = float(np.vdot(weight, weight))
@@ -150,19 +167,24 @@ def _add_penalties(layers: _Layers, rows: int, objective: Objective) -> float:
             d_weight += weight.dtype.type(objective.l2 * squares)
         else:
             penalty += objective.l1 * float(np.abs(weight).sum())
-            d_weight += weight * weight.dtype.type(objective.l2 / rows)
-            d_weight += np.sign(weight) * weight.dtype.type(objective.l1 / rows)
+            d_weight += weight * weight.dtype.type(objective.l2 / weight_sum)
+            d_weight += np.sign(weight) * weight.dtype.type(objective.l1 / weight_sum)
     return penalty
 
 
-def _loss_and_gradients(network: Network, layers: _Layers, x: np.ndarray, y: np.ndarray, objective: Objective) -> float:
-    rows = x.shape[0]
-    z = _run_layers(layers, x)
-    scale = 1.0 if objective.article else 1.0 / rows
-    total = output_delta(network.loss, layers.activations[-1], z, y, layers.deltas[-1], scale)
-    _backward(layers, x)
-    penalty = _add_penalties(layers, rows, objective) if objective.l2 or objective.l1 else 0.0
-    return (total + penalty) / rows
+def _total_weight(samples: Samples) -> float:
+    """Return what the rows count together, or 1 if that is nothing: then their loss and gradient are 0."""
+    return (float(samples.weights.sum()) or 1.0) if samples.weights.size else float(len(samples.x))
+
+
+def _loss_and_gradients(network: Network, layers: _Layers, samples: Samples, objective: Objective) -> float:
+    weight = _total_weight(samples)
+    z = _run_layers(layers, samples.x)
+    scale = 1.0 if objective.article else 1.0 / weight
+    total = output_delta(network.loss, layers.activations[-1], z, samples.y, layers.deltas[-1], scale, samples.weights)
+    _backward(layers, samples.x)
+    penalty = _add_penalties(layers, weight, objective) if objective.l2 or objective.l1 else 0.0
+    return (total + penalty) / weight
 
 
 def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray) -> None:
@@ -179,15 +201,14 @@ def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: 
 def loss_and_gradients(
     network: Network,
     parameters: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
+    samples: Samples,
     workspace: Workspace,
     objective: Objective,
 ) -> float:
     """Write the gradients for all rows, at most a batch, to `workspace.gradients`; return the loss with penalties."""
     with np.errstate(over="ignore"):
-        layers = _Layers(network, parameters, workspace, x.shape[0])
-        return _loss_and_gradients(network, layers, x, y, objective)
+        layers = _Layers(network, parameters, workspace, samples.x.shape[0])
+        return _loss_and_gradients(network, layers, samples, objective)
 
 
 def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace) -> tuple[float, float]:
@@ -217,21 +238,23 @@ def _measure(
     )
 
 
-def _next_batch(samples: Samples, order: Order, workspace: Workspace) -> tuple[np.ndarray, np.ndarray]:
+def _next_batch(samples: Samples, period: int, order: Order, workspace: Workspace) -> Samples:
     """Return the next batch; shuffle where an epoch starts."""
     n_samples, start = samples.x.shape[0], int(order.position[0])
     rows = min(workspace.batch_size, n_samples - start)
     order.position[0] = (start + rows) % n_samples
     if not order.order.size:
-        return samples.x[start : start + rows], samples.y[start : start + rows]
-    if start == 0:
+        return Samples(*(array[start : start + rows] for array in samples))
+    if not order.random.size:
+        start += period * n_samples
+    elif start == 0:
         shuffle_inplace(order.order, order.random)
     chosen = order.order[start : start + rows]
     x = workspace.batch_x[: rows * samples.x.shape[1]].reshape(rows, -1)
     y = workspace.batch_y[: rows * samples.y.shape[1]].reshape(rows, -1)
     np.take(samples.x, chosen, axis=0, out=x)
     np.take(samples.y, chosen, axis=0, out=y)
-    return x, y
+    return Samples(x, y, samples.weights[chosen] if samples.weights.size else samples.weights)
 
 
 def _norm(gradients: np.ndarray) -> float:
@@ -270,12 +293,12 @@ def train(
             loss_sum = error_sum = 0.0
             rows_sum = 0
             for step in range(steps_per_period):
-                x, y = _next_batch(samples, order, workspace)
-                rows = x.shape[0]
+                batch = _next_batch(samples, period, order, workspace)
+                rows = batch.x.shape[0]
                 if rows not in layers_of_rows:
                     layers_of_rows[rows] = _Layers(network, parameters, workspace, rows)
                 layers = layers_of_rows[rows]
-                loss = _loss_and_gradients(network, layers, x, y, objective)
+                loss = _loss_and_gradients(network, layers, batch, objective)
                 if recorded or careful or objective.clip_norm > 0.0 or not math.isfinite(loss):
                     norm = _norm(gradients)
                 if not math.isfinite(loss):
@@ -290,10 +313,11 @@ def train(
                         np.copyto(memory, values)
                     return Progress(records, period, step, norm)
                 if recorded:
-                    error_sum += float(np.abs(y - layers.outputs[-1]).sum())
+                    error_sum += float(np.abs(batch.y - layers.outputs[-1]).sum())
                 np.add(parameters, update, out=parameters)
                 loss_sum += loss * rows
                 rows_sum += rows
+            recorder.losses[period] = loss_sum / rows_sum
             if recorded:
                 means = loss_sum / rows_sum, error_sum / (rows_sum * samples.y.shape[1])
                 recorder.table[records] = *means, norm, *_measure(network, parameters, recorder, workspace)

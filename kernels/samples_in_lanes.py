@@ -152,10 +152,20 @@ def _last_layer(network: Layers, like: Any, memory: Memory) -> tuple[int, int]:
 
 
 @inlined
-def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memory: Memory, scale: float) -> float:
+def to_deltas(
+    network: Layers,
+    parameters: Any,
+    x: Any,
+    y: Any,
+    weights: Any,
+    weighted: bool,
+    rows: int,
+    memory: Memory,
+    scale: float,
+) -> float:
     """Run each block of the loaded batch forward, and its delta, times scale, back to the first layer.
 
-    Returns the loss summed over the samples. Deltas lie as the outputs do.
+    Returns the loss summed over the samples, which have no weights here. Deltas lie as the outputs do.
     """
     n_layers, VL, B = network.n_layers, lanes(x), _block_size(x)
     n_blocks, n_features, n_outputs = _most_blocks(x, memory), get(network.sizes, 0), get(network.sizes, n_layers)

@@ -16,7 +16,7 @@ from kernels._jit import called, inlined, kernel
 from kernels.activations import activate, multiply_by_derivative
 from kernels.blocking import MR, NV, VECTOR_BYTES, padded_width
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
-from kernels.losses import output_delta, sum_of_absolute_errors
+from kernels.losses import output_delta, sum_of_absolute_errors, weighted_output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.simd import advance, get, lanes, load_first, put, splat, store_first
 from kernels.structs import Layers
@@ -137,10 +137,21 @@ def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> No
 
 
 @called
-def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memory: Memory, scale: float) -> Any:
+def to_deltas(
+    network: Layers,
+    parameters: Any,
+    x: Any,
+    y: Any,
+    weights: Any,
+    weighted: bool,
+    rows: int,
+    memory: Memory,
+    scale: float,
+) -> Any:
     """Run all layers, write scale times the last layer's delta, return the loss summed over the rows.
 
-    The sum is over chunks of rows, whichever thread computes which.
+    Both are of each row as often as `weights` says, if `weighted`. The sum is over chunks of rows, whichever thread
+    computes which.
     """
     z = output_logits(network, parameters, x, rows, memory)
     activation, n_out = get(network.activations, network.n_layers - 1), get(network.sizes, network.n_layers)
@@ -148,7 +159,13 @@ def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memor
     for i in range(first, last, CHUNK_ROWS):
         chunk, offset = min(CHUNK_ROWS, last - i), i * n_out
         rows_z, rows_y, rows_delta = advance(z, offset), advance(y, offset), advance(memory.delta, offset)
-        loss = output_delta(network.loss, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale)
+        if weighted:
+            row_weights = advance(weights, i)
+            loss = weighted_output_delta(
+                network.loss, activation, rows_z, rows_y, row_weights, rows_delta, chunk, n_out, scale
+            )
+        else:
+            loss = output_delta(network.loss, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale)
         put(memory.partial_sums, i // CHUNK_ROWS, loss)
     meet(memory.team)
     total = 0.0
@@ -244,7 +261,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
     for start in range(0, n, memory.batch_size):
         rows = min(memory.batch_size, n - start)
         rows_x, rows_y = advance(x, start * n_in), advance(y, start * n_out)
-        total += to_deltas(network, parameters, rows_x, rows_y, rows, memory, 1.0)
+        total += to_deltas(network, parameters, rows_x, rows_y, memory.batch_weights, False, rows, memory, 1.0)
         h = advance(memory.outputs, _outputs_offset(network, x, memory))
         for i in range(rows):
             if _is_correct(advance(h, i * n_out), advance(rows_y, i * n_out), n_out):

@@ -58,17 +58,24 @@ class Layers(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Rows to train on or to measure: x (n_samples, n_features), y (n_samples, n_outputs)."""
+    """Rows to train on or to measure.
+
+    x : (n_samples, n_features)
+    y : (n_samples, n_outputs)
+    weights : float64 (n_samples,), not negative, what each row counts in losses and gradients; empty where all count 1.
+    """
 
     x: np.ndarray
     y: np.ndarray
+    weights: np.ndarray = np.empty(0)
 
 
 class Order(NamedTuple):
     """Where the training stands in the data.
 
     order : int64 (n_samples,), the rows' order in this epoch; empty where rows are taken as they come.
-    random : uint64 (1,), the state of `sampling.shuffle`.
+    random : uint64 (1,), the state of `sampling.shuffle`; empty where the caller gives the orders: `order` then holds
+        those of all periods of a call, one behind the other, and a period is an epoch.
     position : int64 (1,), the row of the epoch at which the next batch starts.
     """
 
@@ -126,12 +133,14 @@ class Recorder(NamedTuple):
 
     table : float64 (n, len(RECORD_COLUMNS)), filled from row 0.
     every : a record is made of each period whose number is divisible by this.
+    losses : float64 (n_periods,), filled with the mean loss of each period, recorded or not.
     evaluated : n_evaluated rows measured after a recorded period, as `backends.Backend.to_measure` lays them.
     validation : n_validation rows measured likewise; may be none.
     """
 
     table: np.ndarray
     every: int
+    losses: np.ndarray
     evaluated: Samples
     validation: Samples
     n_evaluated: int

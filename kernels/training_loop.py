@@ -25,11 +25,12 @@ from kernels.network import (
     layers_of,
     memory_of,
     n_elements,
+    total_weight,
 )
 from kernels.optimizers import SGD, step_rate, update, would_stay_finite
 from kernels.packing import copy_block
 from kernels.sampling import shuffle
-from kernels.simd import address, advance, lanes
+from kernels.simd import address, advance, get, lanes, put
 from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Rule, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
@@ -58,23 +59,28 @@ def _measure(
 
 @inlined
 def _next_batch(
-    x: Any, y: Any, start: int, rows: int, n_in: int, n_out: int, order: Order, workspace: Memory
-) -> tuple[Any, Any]:
-    """Return pointers to the batch of `rows` rows from `start` on; shuffle where an epoch starts."""
+    samples: Samples, period: int, start: int, rows: int, order: Order, workspace: Memory
+) -> tuple[Any, Any, Any]:
+    """Return pointers to x, y and weights of the `rows` rows from `start` on; shuffle where an epoch starts."""
+    x, y, weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
+    n_in, n_out, weighted = samples.x.shape[1], samples.y.shape[1], samples.weights.size > 0
     if order.order.size == 0:
-        return advance(x, start * n_in), advance(y, start * n_out)
-    team = workspace.team
-    if start == 0:
+        return advance(x, start * n_in), advance(y, start * n_out), advance(weights, start if weighted else 0)
+    team, given = workspace.team, order.random.size == 0
+    place = start + (period * samples.x.shape[0] if given else 0)
+    if start == 0 and not given:
         if team.rank == 0:
             shuffle(order.order, order.random)
         meet(team)
     first, last = share(rows, 1, team)
     for i in range(first, last):
-        source = order.order[start + i]
+        source = order.order[place + i]
         copy_block(advance(x, source * n_in), 0, 1, n_in, advance(workspace.batch_x, i * n_in), 0)
         copy_block(advance(y, source * n_out), 0, 1, n_out, advance(workspace.batch_y, i * n_out), 0)
+        if weighted:
+            put(workspace.batch_weights, i, get(weights, source))
     meet(team)
-    return workspace.batch_x, workspace.batch_y
+    return workspace.batch_x, workspace.batch_y, workspace.batch_weights
 
 
 @inlined
@@ -99,8 +105,7 @@ def _train(
 ) -> Progress:
     """Do what `train` does by one of the two ways, on parameters that lie as `layers` says."""
     team = memory.team
-    x, y, n_samples = address(samples.x, 0), address(samples.y, 0), samples.x.shape[0]
-    n_in, n_out = samples.x.shape[1], samples.y.shape[1]
+    n_samples, n_out, weighted = samples.x.shape[0], samples.y.shape[1], samples.weights.size > 0
     records, norm, n_parameters = 0, np.nan, n_elements(layers, weights)
     if learning_rates.size == 0:
         row = recorder.table[0]
@@ -118,14 +123,14 @@ def _train(
     start = order.position[0]
     meet(team)  # before the first moves it
     if one_batch:
-        load_batch(layers, x, y, n_samples, memory)
+        load_batch(layers, address(samples.x, 0), address(samples.y, 0), n_samples, memory)
     for period in range(learning_rates.size):
         rate = learning_rates[period]
         recorded = (first_period + period) % recorder.every == 0
         loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
         for step in range(steps_per_period):
             rows = min(memory.batch_size, n_samples - start)
-            batch_x, batch_y = _next_batch(x, y, start, rows, n_in, n_out, order, memory)
+            batch_x, batch_y, batch_weights = _next_batch(samples, period, start, rows, order, memory)
             start = 0 if start + rows == n_samples else start + rows
             if team.rank == 0:
                 order.position[0] = start
@@ -133,9 +138,10 @@ def _train(
                 load_batch(layers, batch_x, batch_y, rows, memory)
             # In place, the delta is scaled so that its products are the update; else they are the gradient.
             in_place = unmodified and rate > 0.0
-            gradient_scale = 1.0 if objective.article else 1.0 / rows
+            weight = total_weight(batch_weights, rows, weighted)
+            gradient_scale = 1.0 if objective.article else 1.0 / weight
             factor, step_size = (-rate * gradient_scale, -1.0) if in_place else (gradient_scale, rate)
-            loss = to_deltas(layers, weights, batch_x, batch_y, rows, memory, factor) / rows
+            loss = to_deltas(layers, weights, batch_x, batch_y, batch_weights, weighted, rows, memory, factor) / weight
             direct = in_place and not recorded and not careful and rows <= ONE_PASS
             if not math.isfinite(loss) and not recorded and not careful:
                 return Progress(records, period, step, norm)
@@ -143,7 +149,7 @@ def _train(
             accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums)
             if not direct:
                 if penalised:
-                    loss += add_penalties(layers, weights, rows, memory, objective) / rows
+                    loss += add_penalties(layers, weights, weight, memory, objective) / weight
                 if recorded or careful or objective.clip_norm > 0.0:
                     norm = global_norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
                     meet(team)
@@ -167,6 +173,8 @@ def _train(
                 optimizer.steps[0] = steps_taken
             loss_sum += loss * rows
             rows_sum += rows
+        if team.rank == 0:
+            recorder.losses[period] = loss_sum / rows_sum
         if recorded:
             row = recorder.table[records]
             if team.rank == 0:

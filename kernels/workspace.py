@@ -37,6 +37,7 @@ class Workspace(NamedTuple):
     gradients : the layout of the parameters, or of the padded ones.
     packed : copies of operands of a matrix product, a row for each thread.
     batch_x, batch_y : the rows of a shuffled batch.
+    batch_weights : float64 (batch,), what they count.
     lanes_x, lanes_y : a batch with samples in lanes, see `samples_in_lanes`.
     partial_sums : float64 (n_chunks,), what chunks of rows contribute to a sum.
     counters : int64 (1 + n_threads, COUNTER_STRIDE), meetings of the team and of each thread, see `team`.
@@ -52,6 +53,7 @@ class Workspace(NamedTuple):
     packed: np.ndarray
     batch_x: np.ndarray
     batch_y: np.ndarray
+    batch_weights: np.ndarray
     lanes_x: np.ndarray
     lanes_y: np.ndarray
     partial_sums: np.ndarray
@@ -71,6 +73,7 @@ class Memory(NamedTuple):
     packed: Any
     batch_x: Any
     batch_y: Any
+    batch_weights: Any
     lanes_x: Any
     lanes_y: Any
     partial_sums: Any
@@ -78,15 +81,21 @@ class Memory(NamedTuple):
     batch_size: int
 
 
-def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_threads: int = 1) -> Workspace:
-    """Allocate what steps of up to `batch_size` rows need."""
+def allocate_workspace(
+    network: Network, batch_size: int, dtype: np.dtype, n_threads: int = 1, *, in_lanes: bool | None = None
+) -> Workspace:
+    """Allocate what steps of up to `batch_size` rows need.
+
+    `in_lanes` decides where samples lie, by default as `lane_blocks.suits_lanes` tells; weighted samples lie in rows.
+    """
     dtype = np.dtype(dtype)
     sizes = [int(size) for size in network.sizes]
     widths = [padded_width(size, dtype.itemsize) for size in sizes]
     n_biases = sum(sizes[1:]) if network.bias else 0
     n_parameters = n_biases + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     itemsize = dtype.itemsize
-    in_lanes = suits_lanes(network, batch_size, itemsize)
+    if in_lanes is None:
+        in_lanes = suits_lanes(network, batch_size, itemsize)
     row_widths = sizes if in_lanes else widths
     n_trained = n_biases + sum(n_in * width for n_in, width in zip(sizes, row_widths[1:], strict=False))
     blocks = [lanes_size(batch_size, part, itemsize) if in_lanes else 0 for part in (sizes[:1], sizes[-1:], sizes[1:])]
@@ -105,6 +114,7 @@ def allocate_workspace(network: Network, batch_size: int, dtype: np.dtype, n_thr
     memory = dict(zip(arrays, neighbouring_zeros(list(arrays.values()), dtype, slack(itemsize)), strict=True))
     return Workspace(
         **memory | {"packed": memory["packed"].reshape(n_threads, -1)},
+        batch_weights=np.zeros(batch_size),
         partial_sums=np.zeros(-(-batch_size // CHUNK_ROWS)),
         counters=aligned_zeros((1 + n_threads) * COUNTER_STRIDE, np.int64).reshape(1 + n_threads, -1),
         batch_size=batch_size,

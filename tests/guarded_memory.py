@@ -23,7 +23,7 @@ from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
 from kernels.lane_blocks import slack
 from kernels.losses import LOSSES
-from kernels.structs import Network, Objective
+from kernels.structs import Network, Objective, Samples
 from kernels.workspace import Workspace, allocate_workspace
 
 Guarded = Callable[[Any], np.ndarray]
@@ -171,7 +171,7 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
         parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))
         y, out = guarded(np.ones((rows, 2), dtype)), guarded(np.ones((rows, 2), dtype))
         numba.forward(network, parameters, x, workspace, out)
-        numba.loss_and_gradients(network, parameters, x, y, workspace, Objective(0.1, 0.1, 0.0, False))
+        numba.loss_and_gradients(network, parameters, Samples(x, y), workspace, Objective(0.1, 0.1, 0.0, False))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def random_samples(generator: np.random.Generator, model: MLP, rows: int) -> tup
 
 def problem(model: MLP, *, l2: float = 0.0, l1: float = 0.0, article: bool = False) -> Problem:
     """Return what the network computes, for `exact_network`."""
-    hidden = (model.activation,) * (len(model.layer_sizes) - 2)
+    hidden = model.hidden_activations
     return Problem((*hidden, model.output_activation), model.loss_name, model.dtype, l2, l1, article)
 
 

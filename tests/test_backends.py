@@ -30,7 +30,7 @@ def twin(model: MLP, backend: str) -> MLP:
     """Return the same network, in the same state, on a backend."""
     copy = MLP(
         model.layer_sizes,
-        activation=model.activation,
+        activation=model.hidden_activations,
         output_activation=model.output_activation,
         loss=model.loss_name,
         bias=model.bias,

@@ -69,6 +69,23 @@ def check_sizes(name: str, value: object) -> tuple[int, ...]:
     return tuple(check_count(f"{name}[{i}]", size) for i, size in enumerate(value))
 
 
+def check_sample_weight(name: str, value: object, n_samples: int) -> np.ndarray:
+    """Return `value` as a float64 array (n_samples,) of finite numbers of at least 0, one of them above 0."""
+    accepted = f"{n_samples} finite numbers of at least 0 accepted, one for each row"
+    try:
+        weights = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {type(value).__name__} given, {accepted}") from None
+    if weights.shape != (n_samples,):
+        raise InputError(f"{name}: shape {weights.shape} given, {accepted}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        wrong = weights[~(np.isfinite(weights) & (weights >= 0))][0]
+        raise InputError(f"{name}: {wrong} given, {accepted}")
+    if not weights.any():
+        raise InputError(f"{name}: nothing but zero given, weights of which one is not zero accepted")
+    return weights
+
+
 def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.ndarray:
     """Return `value` as a finite C-contiguous array (n_samples >= 1, n_columns) of `dtype`, copied if need be."""
     accepted = f"numbers of shape (n_samples, {n_columns})"

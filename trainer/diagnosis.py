@@ -86,10 +86,11 @@ def error_sizes(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[float]:
     delta = outputs[-1] - np.asarray(Y, dtype=model.dtype)
     if model.loss_name == "mse":
         backend.multiply_by_derivative_inplace(ACTIVATIONS[model.output_activation], outputs[-1], delta)
-    for h, weight in zip(outputs[-2::-1], model.weights[:0:-1], strict=True):
+    hidden = zip(outputs[-2::-1], model.weights[:0:-1], model.hidden_activations[::-1], strict=True)
+    for h, weight, activation in hidden:
         delta_sizes.append(_root_mean_square(delta))
         delta = delta @ weight.T
-        backend.multiply_by_derivative_inplace(ACTIVATIONS[model.activation], h, delta)
+        backend.multiply_by_derivative_inplace(ACTIVATIONS[activation], h, delta)
     return [*reversed([*delta_sizes, _root_mean_square(delta)])]
 
 
@@ -99,21 +100,22 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 def _saturation_warnings(model: MLP, X: np.ndarray) -> list[str]:
     found = []
-    for number, h in enumerate(model.layer_outputs(X, backend=BACKEND)[:-1], start=1):
-        if model.activation == "relu":
+    outputs = model.layer_outputs(X, backend=BACKEND)[:-1]
+    for number, (h, activation) in enumerate(zip(outputs, model.hidden_activations, strict=True), start=1):
+        if activation == "relu":
             dead = float(np.mean(np.all(h <= 0, axis=0)))
             if dead > DEAD_SHARE:
                 found.append(
                     f"dead units: {dead:.0%} of the relu units of layer {number} are zero for every sample; "
                     "try a smaller learning rate or --activation tanh"
                 )
-        elif model.activation in _MAX_DERIVATIVE:
-            derivative = h * (1 - h) if model.activation == "sigmoid" else (1 - h) * (1 + h)
-            share = float(np.mean(derivative < SATURATED_DERIVATIVE * _MAX_DERIVATIVE[model.activation]))
+        elif activation in _MAX_DERIVATIVE:
+            derivative = h * (1 - h) if activation == "sigmoid" else (1 - h) * (1 + h)
+            share = float(np.mean(derivative < SATURATED_DERIVATIVE * _MAX_DERIVATIVE[activation]))
             if share > REPORTED_SHARE:
                 found.append(
                     f"saturated units: {share:.0%} of the activations of layer {number} are at the flat ends of "
-                    f"{model.activation}; try smaller inputs or initial weights, a smaller learning rate, "
+                    f"{activation}; try smaller inputs or initial weights, a smaller learning rate, "
                     "or --activation relu"
                 )
     return found

@@ -37,7 +37,7 @@ def explain_step(model: MLP, x: Sequence[float], y: Sequence[float], learning_ra
     """
     backend = BACKENDS[model.backend]
     weights, biases = model.weights, model.biases
-    activations = [model.activation] * (len(weights) - 1) + [model.output_activation]
+    activations = [*model.hidden_activations, model.output_activation]
     row = np.array([x], dtype=model.dtype)
     target = np.array([y], dtype=model.dtype)
     steps: Steps = {"x": row, "y": target, "learning_rate": learning_rate}

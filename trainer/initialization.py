@@ -31,6 +31,20 @@ def glorot_weights(
     return weights
 
 
+def scikit_learn_layers(
+    layer_sizes: Sequence[int], logistic: bool, generator: np.random.RandomState
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw weights (n_in, n_out) and biases (n_out,) as scikit-learn's multilayer perceptrons do, layer by layer.
+
+    Both are uniform within ``sqrt(gain / (n_in + n_out))``, gain being 2 where hidden layers are logistic and else 6.
+    """
+    gain, layers = 2.0 if logistic else 6.0, []
+    for n_in, n_out in pairwise(layer_sizes):
+        bound = np.sqrt(gain / (n_in + n_out))
+        layers.append((generator.uniform(-bound, bound, (n_in, n_out)), generator.uniform(-bound, bound, n_out)))
+    return layers
+
+
 def article_weights(layer_sizes: Sequence[int], seed: int) -> list[np.ndarray]:
     """Draw weights as the article does: legacy generator, uniform on [-1, 1) divided by sqrt(fan_in), W1 first."""
     generator = np.random.RandomState(seed)

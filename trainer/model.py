@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,16 @@ from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective, Optimizer, Samples
 from kernels.workspace import allocate_workspace
-from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_rows, check_sizes
+from trainer.checks import (
+    MAX_COUNT,
+    MAX_LEGACY_SEED,
+    check_choice,
+    check_count,
+    check_real,
+    check_rows,
+    check_sample_weight,
+    check_sizes,
+)
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
@@ -38,8 +47,8 @@ class MLP:
     ----------
     layer_sizes : sequence of int
         Number of inputs, of units in each hidden layer, and of outputs: ``[2, 3, 2]`` has one hidden layer.
-    activation : {"sigmoid", "tanh", "relu", "identity"}
-        Of the hidden layers.
+    activation : {"sigmoid", "tanh", "relu", "identity"}, or a sequence of them
+        Of all hidden layers, or of each.
     output_activation : {"sigmoid", "softmax", "identity", "tanh", "relu"}
         Of the outputs.
     loss : {"mse", "cross_entropy"}
@@ -69,7 +78,7 @@ class MLP:
         self,
         layer_sizes: Sequence[int],
         *,
-        activation: str = "sigmoid",
+        activation: str | Sequence[str] = "sigmoid",
         output_activation: str = "sigmoid",
         loss: str = "mse",
         bias: bool = True,
@@ -80,7 +89,7 @@ class MLP:
         threads: int | None = None,
     ) -> None:
         self.layer_sizes = check_sizes("layer_sizes", layer_sizes)
-        self.activation = check_choice("activation", activation, HIDDEN_ACTIVATIONS)
+        self.hidden_activations = _hidden_activations(activation, len(self.layer_sizes) - 2)
         self.output_activation = check_choice("output_activation", output_activation, tuple(ACTIVATIONS))
         self.loss_name = check_choice("loss", loss, tuple(LOSSES))
         self.bias = bool(bias)
@@ -95,7 +104,7 @@ class MLP:
             raise InputError(
                 f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}"
             )
-        names = [self.activation] * (len(self.layer_sizes) - 2) + [self.output_activation]
+        names = [*self.hidden_activations, self.output_activation]
         self._network = Network(
             np.array(self.layer_sizes, dtype=np.int64),
             np.array([ACTIVATIONS[name] for name in names], dtype=np.int64),
@@ -183,21 +192,37 @@ class MLP:
         return list(zip(*split_layers(flat, self.layer_sizes, bias=self.bias), strict=True))
 
     def _loss_and_gradients(self, X: np.ndarray, Y: np.ndarray, l2: float, l1: float) -> tuple[float, np.ndarray]:
-        samples = self._samples(X, Y)
-        workspace = allocate_workspace(self._network, samples.x.shape[0], self.dtype)
-        loss = BACKENDS[self.backend].loss_and_gradients(
-            self._network, self.parameters, samples.x, samples.y, workspace, objective(l2=l2, l1=l1)
-        )
-        return loss, workspace.gradients[: self.parameters.size]
+        return self.loss_function(X, Y, terms=objective(l2=l2, l1=l1))(self.parameters)
+
+    def loss_function(
+        self, X: np.ndarray, Y: np.ndarray, *, terms: Objective, sample_weight: np.ndarray | None = None
+    ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """Return a function of the flat parameters that tells `loss` and its gradient, as optimizers ask for them.
+
+        X is (n_samples, n_features), Y (n_samples, n_outputs), sample_weight (n_samples,) what each row counts. The
+        gradient that the function returns is written over by its next call.
+        """
+        samples = self._samples(X, Y, sample_weight)
+        in_lanes = None if sample_weight is None else False
+        workspace = allocate_workspace(self._network, samples.x.shape[0], self.dtype, in_lanes=in_lanes)
+
+        def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            backend = BACKENDS[self.backend]
+            loss = backend.loss_and_gradients(self._network, parameters, samples, workspace, terms)
+            return loss, workspace.gradients[: self.parameters.size]
+
+        return loss_and_gradient
 
     def _inputs(self, X: np.ndarray) -> np.ndarray:
         return check_rows("X", X, self.layer_sizes[0], self.dtype)
 
-    def _samples(self, X: np.ndarray, Y: np.ndarray) -> Samples:
+    def _samples(self, X: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None = None) -> Samples:
         x, y = self._inputs(X), check_rows("Y", Y, self.layer_sizes[-1], self.dtype)
         if x.shape[0] != y.shape[0]:
             raise InputError(f"Y: {y.shape[0]} rows given, as many as in X accepted, {x.shape[0]}")
-        return Samples(x, y)
+        if sample_weight is None:
+            return Samples(x, y)
+        return Samples(x, y, check_sample_weight("sample_weight", sample_weight, x.shape[0]))
 
     # --------------------------------------------------------------------------------------------------- training
 
@@ -214,9 +239,13 @@ class MLP:
         record_every: int = 1,
         evaluated: tuple[np.ndarray, np.ndarray] | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> Run:
-        """Prepare training on X (n_samples, n_features) and Y (n_samples, n_outputs); see `run.Run`."""
-        samples = self._samples(X, Y)
+        """Prepare training on X (n_samples, n_features) and Y (n_samples, n_outputs); see `run.Run`.
+
+        `sample_weight` (n_samples,) is what each row counts in losses and gradients; None counts each as 1.
+        """
+        samples = self._samples(X, Y, sample_weight)
         n_samples = samples.x.shape[0]
         return Run(
             BACKENDS[self.backend],
@@ -304,6 +333,15 @@ class MLP:
                 gradient_norm=table[:, 2],
             )
         return history
+
+
+def _hidden_activations(given: object, n_hidden: int) -> tuple[str, ...]:
+    """Return the activation of each hidden layer, given one name for all or a sequence of names."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return (check_choice("activation", given, HIDDEN_ACTIVATIONS),) * n_hidden
+    if len(given) != n_hidden:
+        raise InputError(f"activation: {len(given)} names given, one for each of {n_hidden} hidden layers accepted")
+    return tuple(check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(given))
 
 
 def _dtype_name(dtype: npt.DTypeLike | None) -> str | None:

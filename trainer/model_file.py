@@ -42,7 +42,7 @@ def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
         "format_version": FORMAT_VERSION,
         "program_version": _program_version(),
         "layer_sizes": list(model.layer_sizes),
-        "activation": model.activation,
+        "activation": list(model.hidden_activations),
         "output_activation": model.output_activation,
         "loss": model.loss_name,
         "bias": model.bias,

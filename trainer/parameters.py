@@ -25,14 +25,17 @@ class ParameterViews(list[np.ndarray]):
 
 
 def split_layers(
-    flat: np.ndarray, layer_sizes: Sequence[int], *, bias: bool
+    flat: np.ndarray, layer_sizes: Sequence[int], *, bias: bool, widths: Sequence[int] | None = None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return views of the weights (n_in, n_out) and of the biases (n_out,), which are empty for layers without."""
+    """Return views of the weights (n_in, n_out) and of the biases (n_out,), which are empty for layers without.
+
+    Rows of weights lie `widths` elements apart, a number for each layer size; by default they have no gaps.
+    """
     weights, biases, offset = [], [], 0
-    for n_in, n_out in pairwise(layer_sizes):
-        end = offset + n_in * n_out
+    for (n_in, n_out), (_, width) in zip(pairwise(layer_sizes), pairwise(widths or layer_sizes), strict=True):
+        end = offset + n_in * width
         bias_end = end + (n_out if bias else 0)
-        weights.append(flat[offset:end].reshape(n_in, n_out))
+        weights.append(flat[offset:end].reshape(n_in, width)[:, :n_out])
         biases.append(flat[end:bias_end])
         offset = bias_end
     return weights, biases

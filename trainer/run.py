@@ -8,11 +8,13 @@ by its callers.
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
 from kernels.aligned import aligned_zeros
 from kernels.backends import Backend
+from kernels.blocking import padded_width
 from kernels.lane_blocks import suits_lanes
 from kernels.optimizers import RULES
 from kernels.structs import (
@@ -27,6 +29,7 @@ from kernels.structs import (
     step_flops,
 )
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
+from trainer.parameters import split_layers
 from trainer.threads import run_together, threads_that_pay
 
 
@@ -59,14 +62,15 @@ class Run:
     parameters : (n_parameters,) array
         Changed in place.
     samples : Samples
-        x (n_samples, n_features) and y (n_samples, n_outputs), C-contiguous, the dtype of the parameters.
+        x (n_samples, n_features) and y (n_samples, n_outputs), C-contiguous, the dtype of the parameters; weights.
     objective : Objective
     optimizer : Optimizer
-        The rule and its constants; what it remembers between steps begins at zero here.
+        The rule and its constants. What it remembers between steps begins at zero, unless it is given with it, as
+        another run's `memory` tells.
     batch_size : int
         Rows in a step, at most n_samples; the last step of an epoch takes what is left.
     shuffle_state : uint64 (1,), or None
-        State of the shuffling generator, changed in place; None takes the rows as they come.
+        State of the shuffling generator, changed in place; None takes the rows as they come, or as `advance` is told.
     steps_per_period : int
         What is recorded and scheduled as a unit: an epoch's steps, or 1.
     record_every : int
@@ -75,6 +79,13 @@ class Run:
         Measured after each recorded period.
     threads : int or None
         How many threads take part; None for as many as pay. The results do not depend on it.
+
+    Attributes
+    ----------
+    period : int
+        Periods completed.
+    losses : float64 (n_periods,)
+        The mean loss of each period of the last `advance`, before its updates.
     """
 
     def __init__(
@@ -98,18 +109,19 @@ class Run:
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
+        in_lanes = suits_lanes(network, batch_size, parameters.itemsize) and not samples.weights.size
         evaluated, validation = evaluated or nothing, validation or nothing
-        self._evaluated = backend.to_measure(network, batch_size, evaluated)
-        self._validation = backend.to_measure(network, batch_size, validation)
+        self._evaluated = backend.to_measure(in_lanes, evaluated)
+        self._validation = backend.to_measure(in_lanes, validation)
         self._n_evaluated, self._n_validation = len(evaluated.x), len(validation.x)
-        random = shuffle_state if shuffle_state is not None else np.zeros(1, np.uint64)
+        random = shuffle_state if shuffle_state is not None else np.empty(0, np.uint64)
         self._order = Order(shuffled, random, np.zeros(1, np.int64))
-        if not backend.shares_work or suits_lanes(network, batch_size, parameters.itemsize):
+        if not backend.shares_work or in_lanes:
             threads = 1
         elif threads is None:
             threads = threads_that_pay(step_flops(network, batch_size))
-        self._workspace = allocate_workspace(network, batch_size, parameters.dtype, threads)
-        self._optimizer = _with_memory(optimizer, self._workspace.gradients.size, parameters)
+        self._workspace = allocate_workspace(network, batch_size, parameters.dtype, threads, in_lanes=in_lanes)
+        self._optimizer = self._with_memory(optimizer)
         self.period = 0
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
@@ -118,19 +130,56 @@ class Run:
         """How many threads take part."""
         return len(self._workspace.packed)
 
-    def _train(self, learning_rates: np.ndarray, *, careful: bool) -> tuple[Progress, np.ndarray]:
+    @property
+    def memory(self) -> Optimizer:
+        """The rule with what it remembers, in the layout of the parameters: for a run that goes on from here."""
+        first, second = (self._relaid(values, self._parameters.size) for values in self._optimizer[4:6])
+        return self._optimizer._replace(first=first, second=second)
+
+    def _with_memory(self, optimizer: Optimizer) -> Optimizer:
+        """Return the rule with what it remembers, in the layout of the gradients; zeros where it was given nothing."""
+        n_gradients, dtype = self._workspace.gradients.size, self._parameters.dtype
+        n_first = 0 if optimizer.rule == RULES["sgd"] else n_gradients
+        n_second = n_gradients if optimizer.rule == RULES["adam"] else 0
+        first, second = aligned_zeros(n_first, dtype), aligned_zeros(n_second, dtype)
+        for own, given in ((first, optimizer.first), (second, optimizer.second)):
+            if given.size:
+                own[:] = self._relaid(given, own.size)
+        return optimizer._replace(first=first, second=second, steps=optimizer.steps.copy())
+
+    def _relaid(self, values: np.ndarray, size: int) -> np.ndarray:
+        """Return one number for each parameter, or none, in the layout of the parameters or of padded ones."""
+        if values.size in (0, size):
+            return values
+        relaid = np.zeros(size, values.dtype)
+        for source, target in zip(self._layers(values), self._layers(relaid), strict=True):
+            target[...] = source
+        return relaid
+
+    def _layers(self, flat: np.ndarray) -> list[np.ndarray]:
+        sizes = [int(size) for size in self._network.sizes]
+        padded = flat.size > self._parameters.size
+        widths = [padded_width(size, flat.itemsize) if padded else size for size in sizes]
+        return list(chain(*split_layers(flat, sizes, bias=self._network.bias, widths=widths)))
+
+    def _train(
+        self, learning_rates: np.ndarray, orders: np.ndarray | None, *, careful: bool
+    ) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))
+        self.losses = np.empty(learning_rates.size)
         recorder = Recorder(
-            table, self._record_every, self._evaluated, self._validation, self._n_evaluated, self._n_validation
-        )
+            table, self._record_every, self.losses, self._evaluated, self._validation, self._n_evaluated,
+            self._n_validation,
+        )  # fmt: skip
+        order = self._order if orders is None else self._order._replace(order=orders.reshape(-1))
 
         def train(workspace: Workspace) -> Progress:
             return self._backend.train(
                 self._network,
                 self._parameters,
                 self._samples,
-                self._order,
+                order,
                 workspace,
                 self._objective,
                 self._optimizer,
@@ -146,8 +195,14 @@ class Run:
         progress = run_together([partial(train, workspace) for workspace in team])[0]
         return progress, table[: progress.records]
 
-    def advance(self, learning_rates: np.ndarray) -> np.ndarray:
+    def advance(self, learning_rates: np.ndarray, orders: np.ndarray | None = None) -> np.ndarray:
         """Train as many periods as there are learning rates; return the records made, in the order of RECORD_COLUMNS.
+
+        Parameters
+        ----------
+        learning_rates : float64 (n_periods,)
+        orders : int64 (n_periods, n_samples), or None
+            The order of the rows in each period, where periods are epochs and the run does not shuffle itself.
 
         Raises
         ------
@@ -158,11 +213,11 @@ class Run:
         if not learning_rates.size:
             return np.empty((0, len(RECORD_COLUMNS)))
         before = [array.copy() for array in self._state()]
-        progress, table = self._train(learning_rates, careful=False)
+        progress, table = self._train(learning_rates, orders, careful=False)
         if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
             for array, values in zip(self._state(), before, strict=True):
                 np.copyto(array, values)
-            progress, table = self._train(learning_rates, careful=True)
+            progress, table = self._train(learning_rates, orders, careful=True)
             if progress.periods < learning_rates.size:
                 raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
         self.period += learning_rates.size
@@ -170,19 +225,8 @@ class Run:
 
     def measure(self) -> np.ndarray:
         """Return a record (1, len(RECORD_COLUMNS)) of the parameters as they are; what only a step has is NaN."""
-        return self._train(np.empty(0), careful=False)[1]
+        return self._train(np.empty(0), None, careful=False)[1]
 
     def _state(self) -> tuple[np.ndarray, ...]:
         """Return all arrays that training changes and later steps depend on."""
         return self._parameters, *self._order, self._optimizer.first, self._optimizer.second, self._optimizer.steps
-
-
-def _with_memory(optimizer: Optimizer, n_gradients: int, parameters: np.ndarray) -> Optimizer:
-    """Return the rule with zeros for what it remembers: nothing, one number for each gradient, or two."""
-    n_first = 0 if optimizer.rule == RULES["sgd"] else n_gradients
-    n_second = n_gradients if optimizer.rule == RULES["adam"] else 0
-    return optimizer._replace(
-        first=aligned_zeros(n_first, parameters.dtype),
-        second=aligned_zeros(n_second, parameters.dtype),
-        steps=np.zeros(1, np.int64),
-    )

@@ -11,6 +11,8 @@ Schedule = Callable[[np.ndarray], np.ndarray]
 STEPS = 4
 STEP_FACTOR = 0.5
 FINAL_SHARE = 0.01
+WARMUP_SHARE = 0.1
+WARMUP_START = 0.01
 
 
 def _constant(progress: np.ndarray) -> np.ndarray:
@@ -29,11 +31,17 @@ def _cosine(progress: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.cos(np.pi * progress))
 
 
+def _warmup(progress: np.ndarray) -> np.ndarray:
+    rising = WARMUP_START + (1 - WARMUP_START) * progress / WARMUP_SHARE
+    return np.where(progress < WARMUP_SHARE, rising, _cosine((progress - WARMUP_SHARE) / (1 - WARMUP_SHARE)))
+
+
 SCHEDULES: dict[str, Schedule] = {
     "constant": _constant,
     "step": _step,
     "exponential": _exponential,
     "cosine": _cosine,
+    "warmup": _warmup,
 }
 
 
@@ -42,10 +50,11 @@ def learning_rates(schedule: str, base_rate: float, epochs: np.ndarray, n_epochs
 
     Parameters
     ----------
-    schedule : {"constant", "step", "exponential", "cosine"}
+    schedule : {"constant", "step", "exponential", "cosine", "warmup"}
         With t = epoch / n_epochs in [0, 1): constant keeps the base rate; step halves it after each quarter of the
         epochs; exponential falls to a hundredth, ``0.01**t``; cosine falls to zero, ``(1 + cos(pi t)) / 2``
-        (Loshchilov and Hutter, 2017, without restarts).
+        (Loshchilov and Hutter, 2017, without restarts); warmup rises linearly from a hundredth over the first tenth
+        (Goyal et al., 2017), then falls like cosine.
     base_rate : float
         The rate at epoch 0.
     epochs : (n,) array
