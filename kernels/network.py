@@ -138,7 +138,7 @@ def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: 
 
 @inlined
 def _loss_and_gradients(
-    load_batch: Any,
+    take_batch: Any,
     to_deltas: Any,
     accumulate: Any,
     network: Network,
@@ -150,7 +150,7 @@ def _loss_and_gradients(
     layers, memory, rows = layers_of(network, False), memory_of(workspace), samples.x.shape[0]
     x, y, row_weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
     weighted = samples.weights.size > 0
-    load_batch(layers, x, y, rows, memory)
+    take_batch(layers, x, y, row_weights, weighted, layers.sizes, False, rows, memory)
     weights, weight = address(parameters, 0), total_weight(row_weights, rows, weighted)
     scale = 1.0 if objective.article else 1.0 / weight
     loss = to_deltas(layers, weights, x, y, row_weights, weighted, rows, memory, scale) / weight
@@ -164,21 +164,21 @@ def _loss_and_gradients(
 def _loss_and_gradients_in_rows(
     network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace, objective: Objective
 ) -> float:
-    load_batch, to_deltas, accumulate = (
-        samples_in_rows.load_batch,
+    take_batch, to_deltas, accumulate = (
+        samples_in_rows.take_batch,
         samples_in_rows.to_deltas,
         samples_in_rows.accumulate,
     )
-    return _loss_and_gradients(load_batch, to_deltas, accumulate, network, parameters, samples, workspace, objective)
+    return _loss_and_gradients(take_batch, to_deltas, accumulate, network, parameters, samples, workspace, objective)
 
 
 @entry_point
 def _loss_and_gradients_in_lanes(
     network: Network, parameters: np.ndarray, samples: Samples, workspace: Workspace, objective: Objective
 ) -> float:
-    load_batch, to_deltas = samples_in_lanes.load_batch, samples_in_lanes.to_deltas
+    take_batch, to_deltas = samples_in_lanes.take_batch, samples_in_lanes.to_deltas
     return _loss_and_gradients(
-        load_batch, to_deltas, samples_in_lanes.accumulate, network, parameters, samples, workspace, objective
+        take_batch, to_deltas, samples_in_lanes.accumulate, network, parameters, samples, workspace, objective
     )
 
 

@@ -49,18 +49,20 @@ def _block_size(like: Any) -> int:
 
 
 @kernel
-def _load_blocks(rows: Any, n: int, width: int, height: int, target: Any) -> None:
+def _load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
     """Copy n rows of `width` elements to rows of features, `height` of them in each block, padded with zeros.
 
-    The last of more rows than features is filled with ones.
+    The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
     """
     B = _block_size(rows)
     for first in range(0, n, B):
-        block = advance(target, first * height)
+        block, used = advance(target, first * height), min(B, n - first)
         for j in range(width):
-            for i in range(B):
-                sample = first + i
-                put(block, j * B + i, get(rows, sample * width + j) if sample < n else 0.0)
+            for i in range(used):
+                source = get(order, first + i) if ordered else first + i
+                put(block, j * B + i, get(rows, source * width + j))
+            for i in range(used, B):
+                put(block, j * B + i, 0.0)
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
 
@@ -73,11 +75,24 @@ def _most_blocks(like: Any, memory: Memory) -> int:
 
 
 @called
-def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> None:
-    """Bring a batch into blocks, and write the ones behind the outputs of the hidden layers."""
+def take_batch(
+    network: Layers,
+    x: Any,
+    y: Any,
+    weights: Any,
+    weighted: bool,
+    order: Any,
+    ordered: bool,
+    rows: int,
+    memory: Memory,
+) -> tuple[Any, Any, Any]:
+    """Bring a batch into blocks, and write the ones behind the outputs of the hidden layers.
+
+    The batch is the first rows of x and y, or those that `order` lists.
+    """
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    _load_blocks(x, rows, n_in, n_in + 1, memory.lanes_x)
-    _load_blocks(y, rows, n_out, n_out, memory.lanes_y)
+    _load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
+    _load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
     B, h, n_blocks = _block_size(x), memory.outputs, _most_blocks(x, memory)
     for layer in range(1, network.n_layers):
         height = get(network.sizes, layer) + 1
@@ -85,6 +100,7 @@ def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> No
             for i in range(B):
                 put(h, (block * height + height - 1) * B + i, 1.0)
         h = advance(h, n_blocks * height * B)
+    return x, y, weights
 
 
 @inlined

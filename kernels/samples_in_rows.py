@@ -18,6 +18,7 @@ from kernels.blocking import MR, NV, VECTOR_BYTES, padded_width
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
 from kernels.losses import output_delta, sum_of_absolute_errors, weighted_output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
+from kernels.packing import copy_block
 from kernels.simd import advance, get, lanes, load_first, put, splat, store_first
 from kernels.structs import Layers
 from kernels.team import Team, meet, share
@@ -131,9 +132,31 @@ def output_logits(network: Layers, parameters: Any, x: Any, rows: int, memory: M
     return z
 
 
-@inlined
-def load_batch(network: Layers, x: Any, y: Any, rows: int, memory: Memory) -> None:
-    """Do nothing: rows are read where they lie."""
+@called
+def take_batch(
+    network: Layers,
+    x: Any,
+    y: Any,
+    weights: Any,
+    weighted: bool,
+    order: Any,
+    ordered: bool,
+    rows: int,
+    memory: Memory,
+) -> tuple[Any, Any, Any]:
+    """Return pointers to a batch: to the first rows of x, y and weights, or to copies of those that `order` lists."""
+    if not ordered:
+        return x, y, weights
+    n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
+    first, last = share(rows, 1, memory.team)
+    for i in range(first, last):
+        source = get(order, i)
+        copy_block(advance(x, source * n_in), 0, 1, n_in, advance(memory.batch_x, i * n_in), 0)
+        copy_block(advance(y, source * n_out), 0, 1, n_out, advance(memory.batch_y, i * n_out), 0)
+        if weighted:
+            put(memory.batch_weights, i, get(weights, source))
+    meet(memory.team)
+    return memory.batch_x, memory.batch_y, memory.batch_weights
 
 
 @called

@@ -28,9 +28,8 @@ from kernels.network import (
     total_weight,
 )
 from kernels.optimizers import SGD, step_rate, update, would_stay_finite
-from kernels.packing import copy_block
 from kernels.sampling import shuffle
-from kernels.simd import address, advance, get, lanes, put
+from kernels.simd import address, advance, lanes
 from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Rule, Samples
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
@@ -59,33 +58,25 @@ def _measure(
 
 @inlined
 def _next_batch(
-    samples: Samples, period: int, start: int, rows: int, order: Order, workspace: Memory
+    take_batch: Any, layers: Layers, samples: Samples, period: int, start: int, rows: int, order: Order, memory: Memory
 ) -> tuple[Any, Any, Any]:
     """Return pointers to x, y and weights of the `rows` rows from `start` on; shuffle where an epoch starts."""
     x, y, weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
-    n_in, n_out, weighted = samples.x.shape[1], samples.y.shape[1], samples.weights.size > 0
-    if order.order.size == 0:
-        return advance(x, start * n_in), advance(y, start * n_out), advance(weights, start if weighted else 0)
-    team, given = workspace.team, order.random.size == 0
+    weighted, ordered, given = samples.weights.size > 0, order.order.size > 0, order.random.size == 0
     place = start + (period * samples.x.shape[0] if given else 0)
-    if start == 0 and not given:
-        if team.rank == 0:
+    if ordered and start == 0 and not given:
+        if memory.team.rank == 0:
             shuffle(order.order, order.random)
-        meet(team)
-    first, last = share(rows, 1, team)
-    for i in range(first, last):
-        source = order.order[place + i]
-        copy_block(advance(x, source * n_in), 0, 1, n_in, advance(workspace.batch_x, i * n_in), 0)
-        copy_block(advance(y, source * n_out), 0, 1, n_out, advance(workspace.batch_y, i * n_out), 0)
-        if weighted:
-            put(workspace.batch_weights, i, get(weights, source))
-    meet(team)
-    return workspace.batch_x, workspace.batch_y, workspace.batch_weights
+        meet(memory.team)
+    if not ordered:
+        x, y = advance(x, start * samples.x.shape[1]), advance(y, start * samples.y.shape[1])
+        weights, place = advance(weights, start if weighted else 0), 0
+    return take_batch(layers, x, y, weights, weighted, address(order.order, place), ordered, rows, memory)
 
 
 @inlined
 def _train(
-    load_batch: Any,
+    take_batch: Any,
     to_deltas: Any,
     accumulate: Any,
     absolute_error: Any,
@@ -123,19 +114,20 @@ def _train(
     start = order.position[0]
     meet(team)  # before the first moves it
     if one_batch:
-        load_batch(layers, address(samples.x, 0), address(samples.y, 0), n_samples, memory)
+        batch_x, batch_y, batch_weights = _next_batch(take_batch, layers, samples, 0, 0, n_samples, order, memory)
     for period in range(learning_rates.size):
         rate = learning_rates[period]
         recorded = (first_period + period) % recorder.every == 0
         loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
         for step in range(steps_per_period):
             rows = min(memory.batch_size, n_samples - start)
-            batch_x, batch_y, batch_weights = _next_batch(samples, period, start, rows, order, memory)
+            if not one_batch:
+                batch_x, batch_y, batch_weights = _next_batch(
+                    take_batch, layers, samples, period, start, rows, order, memory
+                )
             start = 0 if start + rows == n_samples else start + rows
             if team.rank == 0:
                 order.position[0] = start
-            if not one_batch:
-                load_batch(layers, batch_x, batch_y, rows, memory)
             # In place, the delta is scaled so that its products are the update; else they are the gradient.
             in_place = unmodified and rate > 0.0
             weight = total_weight(batch_weights, rows, weighted)
@@ -188,7 +180,7 @@ def _train(
 
 @inlined
 def _train_in_copy(
-    load_batch: Any,
+    take_batch: Any,
     to_deltas: Any,
     accumulate: Any,
     absolute_error: Any,
@@ -216,7 +208,7 @@ def _train_in_copy(
             copy_parameters(layers, given, True, weights)
         meet(memory.team)
     progress = _train(
-        load_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
+        take_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
         optimizer, learning_rates, first_period, steps_per_period, recorder, careful,
     )  # fmt: skip
     if copied and memory.team.rank == 0:
@@ -240,7 +232,7 @@ def _train_in_rows(
     careful: bool,
 ) -> Progress:
     return _train_in_copy(
-        in_rows.load_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
+        in_rows.take_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
         network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
         steps_per_period, recorder, careful,
     )  # fmt: skip
@@ -262,7 +254,7 @@ def _train_in_lanes(
     careful: bool,
 ) -> Progress:
     return _train_in_copy(
-        in_lanes.load_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
+        in_lanes.take_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
         network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
         steps_per_period, recorder, careful,
     )  # fmt: skip

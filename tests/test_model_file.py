@@ -73,7 +73,7 @@ def test_a_classifier_comes_back_bit_for_bit(dtype: str, bias: bool, backend: st
     assert after.model.parameters.tobytes() == before.model.parameters.tobytes()
     assert after.model.dtype == before.model.dtype
     assert after.model.backend == backend
-    for name in ("layer_sizes", "activation", "output_activation", "loss_name", "bias"):
+    for name in ("layer_sizes", "hidden_activations", "output_activation", "loss_name", "bias"):
         assert getattr(after.model, name) == getattr(before.model, name)
     for name in ("task", "classes", "feature_names", "target_name", "target"):
         assert getattr(after, name) == getattr(before, name)

@@ -6,6 +6,7 @@ Classes and targets are the business of `classifier` and `regressor`, epochs tha
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -204,7 +205,7 @@ def dense(X: Any) -> np.ndarray:
 
 
 def _as_row_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
-    if np.ndim(sample_weight) == 0:
+    if isinstance(sample_weight, numbers.Real):
         sample_weight = np.full(n_samples, sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     return check_sample_weight("sample_weight", weights, n_samples)
