@@ -148,7 +148,9 @@ def to_deltas(network: Layers, parameters: Any, x: Any, y: Any, rows: int, memor
     for i in range(first, last, CHUNK_ROWS):
         chunk, offset = min(CHUNK_ROWS, last - i), i * n_out
         rows_z, rows_y, rows_delta = advance(z, offset), advance(y, offset), advance(memory.delta, offset)
-        loss = output_delta(network.loss, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale)
+        loss = output_delta(
+            network.loss, network.loss_parameter, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale
+        )
         put(memory.partial_sums, i // CHUNK_ROWS, loss)
     meet(memory.team)
     total = 0.0
