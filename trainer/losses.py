@@ -62,12 +62,28 @@ def check_targets(loss: str, targets: np.ndarray) -> None:
         )
 
 
+def check_target_column(loss: str, name: str, targets: np.ndarray) -> None:
+    """Do what `check_targets` does for the targets (n_samples,) of a table, by the name of their column."""
+    if loss in OF_COUNTS and (targets < 0).any():
+        row = int(np.argmax(targets < 0))
+        raise InputError(
+            f"target {name}: row {row + 1} holds {targets[row]:g}, numbers of at least 0 accepted for the loss {loss}"
+        )
+
+
 def check_task(loss: str, task: str) -> None:
     """Raise InputError where a loss makes no sense for a task of `LOSSES_OF_TASKS`."""
     accepted = LOSSES_OF_TASKS[task]
     if loss not in accepted:
         kind = "classification" if task == "classify" else "regression"
         raise InputError(f"loss: {loss} given for a {kind}, {_one_of(accepted)} accepted")
+
+
+def outputs_of(loss: str, task: str) -> str:
+    """Return the output activation that suits a loss and a task."""
+    if task == "regress":
+        return "exp" if loss == "poisson" else "identity"
+    return "softmax" if loss == "cross_entropy" else "sigmoid"
 
 
 def _one_of(names: tuple[str, ...]) -> str:
