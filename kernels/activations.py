@@ -8,7 +8,10 @@ sigmoid  1/(1+exp(-z))  h (1 - h)
 tanh     tanh(z)        1 - h**2
 relu     max(z, 0)      1 where h > 0, else 0
 softmax  exp(z)/sum     h (d_h - sum(h d_h)), applied to the incoming gradient d_h; rows belong together
+exp      exp(z)         h
 ======== ============== ============================
+
+Softmax and exp are for outputs only.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ from kernels.simd import (
     turned,
 )
 
-IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = codes(5)
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP = codes(6)
 ACTIVATIONS = {
     "identity": int(IDENTITY),
     "sigmoid": int(SIGMOID),
     "tanh": int(TANH),
     "relu": int(RELU),
     "softmax": int(SOFTMAX),
+    "exp": int(EXP),
 }
 
 
@@ -67,6 +71,11 @@ def tanh_derivative(h: Any) -> Any:
 def relu_derivative(h: Any) -> Any:
     """Return 1 where h > 0 and 0 elsewhere for a vector h of relu's outputs."""
     return select_less(splat(h, 0.0), h, splat(h, 1.0), splat(h, 0.0))
+
+
+@inlined
+def _exp_derivative(h: Any) -> Any:
+    return h
 
 
 @inlined
@@ -159,7 +168,7 @@ def softmax_derivative_in_lanes(h: Any, delta: Any, n: int, stride: int) -> None
 
 @kernel
 def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int) -> None:
-    """Overwrite a block of logits by their activation, rows being `stride` apart; not for softmax."""
+    """Overwrite a block of logits by the activation of a hidden layer, rows being `stride` apart."""
     if activation == SIGMOID:
         _map_block(elementary.sigmoid, h, stride, rows, columns)
     elif activation == TANH:
@@ -170,7 +179,7 @@ def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int
 
 @kernel
 def multiply_block_by_derivative(activation: int, h: Any, delta: Any, stride: int, rows: int, columns: int) -> None:
-    """Turn a block of dL/dh into dL/dz, given the outputs h; rows of both are `stride` apart; not for softmax."""
+    """Turn a block of dL/dh into dL/dz, given the outputs h; rows of both are `stride` apart; of hidden layers."""
     if activation == SIGMOID:
         _multiply_block(sigmoid_derivative, h, delta, stride, rows, columns)
     elif activation == TANH:
@@ -185,6 +194,8 @@ def activate(activation: int, h: Any, rows: int, columns: int) -> None:
     if activation == SOFTMAX:
         for i in range(rows):
             softmax_row(advance(h, i * columns), columns)
+    elif activation == EXP:
+        _map_block(elementary.exp, h, 0, 1, rows * columns)
     else:
         activate_block(activation, h, 0, 1, rows * columns)
 
@@ -195,6 +206,8 @@ def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, colum
     if activation == SOFTMAX:
         for i in range(rows):
             _softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
+    elif activation == EXP:
+        _multiply_block(_exp_derivative, h, delta, 0, 1, rows * columns)
     else:
         multiply_block_by_derivative(activation, h, delta, 0, 1, rows * columns)
 

@@ -28,7 +28,9 @@ from kernels.workspace import COUNTER_STRIDE, Memory, Workspace
 def layers_of(network: Network, padded: bool) -> Layers:
     """Return a network as pointers; the caller keeps its arrays alive."""
     sizes, activations = address(network.sizes, 0), address(network.activations, 0)
-    return Layers(sizes, activations, network.activations.size, network.loss, network.bias, padded)
+    return Layers(
+        sizes, activations, network.activations.size, network.loss, network.bias, padded, network.loss_parameter
+    )
 
 
 @inlined

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from kernels.activations import RELU, SIGMOID, SOFTMAX, TANH
-from kernels.losses import MSE
+from kernels.activations import EXP, RELU, SIGMOID, SOFTMAX, TANH
+from kernels.reference_losses import errors_to_slopes, is_of_logits, likelihood
 from kernels.reference_optimizers import take_step
 from kernels.sampling import shuffle_inplace
 from kernels.structs import Network, Objective, Optimizer, Order, Progress, Recorder, Samples
@@ -56,6 +56,8 @@ def activate_inplace(activation: int, h: np.ndarray) -> None:
         h -= h.max(axis=1, keepdims=True)
         np.exp(h, out=h)
         h /= h.sum(axis=1, keepdims=True)
+    elif activation == EXP:
+        np.exp(h, out=h)
 
 
 def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.ndarray) -> None:
@@ -70,10 +72,13 @@ def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.nda
     elif activation == SOFTMAX:
         delta -= np.einsum("ij,ij->i", h, delta)[:, np.newaxis]
         delta *= h
+    elif activation == EXP:
+        delta *= h
 
 
 def output_delta(
     loss: int,
+    parameter: float,
     activation: int,
     z: np.ndarray,
     y: np.ndarray,
@@ -89,25 +94,21 @@ def output_delta(
         total = 0.0
         for i, weight in enumerate(weights):
             row = slice(i, i + 1)
-            total += weight * output_delta(loss, activation, z[row], y[row], delta[row], scale * weight)
+            total += weight * output_delta(loss, parameter, activation, z[row], y[row], delta[row], scale * weight)
         return total
-    if loss == MSE:
+    if is_of_logits(loss):
+        total = likelihood(activation, z, y)
+        activate_inplace(activation, z)
+        if activation == SOFTMAX:
+            np.multiply(z, y.sum(axis=1, keepdims=True), out=delta)
+            delta -= y
+        else:
+            np.subtract(z, y, out=delta)
+    else:
         activate_inplace(activation, z)
         np.subtract(z, y, out=delta)
-        flat = delta.reshape(-1)
-        total = 0.5 * float(flat @ flat)
+        total = errors_to_slopes(loss, parameter, delta)
         multiply_by_derivative_inplace(activation, z, delta)
-    elif activation == SIGMOID:
-        total = float((np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum(dtype=np.float64))
-        activate_inplace(SIGMOID, z)
-        np.subtract(z, y, out=delta)
-    else:
-        largest = z.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
-        total = float((y * (largest + log_sum - z)).sum(dtype=np.float64))
-        activate_inplace(SOFTMAX, z)
-        np.multiply(z, y.sum(axis=1, keepdims=True), out=delta)
-        delta -= y
     delta *= z.dtype.type(scale)
     return total
 
@@ -181,7 +182,8 @@ def _loss_and_gradients(network: Network, layers: _Layers, samples: Samples, obj
     weight = _total_weight(samples)
     z = _run_layers(layers, samples.x)
     scale = 1.0 if objective.article else 1.0 / weight
-    total = output_delta(network.loss, layers.activations[-1], z, samples.y, layers.deltas[-1], scale, samples.weights)
+    loss, activation, delta = network.loss, layers.activations[-1], layers.deltas[-1]
+    total = output_delta(loss, network.loss_parameter, activation, z, samples.y, delta, scale, samples.weights)
     _backward(layers, samples.x)
     penalty = _add_penalties(layers, weight, objective) if objective.l2 or objective.l1 else 0.0
     return (total + penalty) / weight
@@ -220,7 +222,9 @@ def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, worksp
         x, y = samples.x[start : start + workspace.batch_size], samples.y[start : start + workspace.batch_size]
         layers = _Layers(network, parameters, workspace, x.shape[0])
         z = _run_layers(layers, x)
-        total += output_delta(network.loss, layers.activations[-1], z, y, layers.deltas[-1], 1.0)
+        total += output_delta(
+            network.loss, network.loss_parameter, layers.activations[-1], z, y, layers.deltas[-1], 1.0
+        )
         if y.shape[1] == 1:
             correct += int(np.count_nonzero((z >= 0.5) == (y >= 0.5)))
         else:

@@ -197,6 +197,7 @@ def to_deltas(
         delta, targets = advance(memory.delta, place + block * (n_outputs + 1) * B), block * n_outputs * B
         total += output_delta_in_lanes(
             network.loss,
+            network.loss_parameter,
             activation,
             z,
             advance(memory.lanes_y, targets),
@@ -295,7 +296,17 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
         z = _forward(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
         targets = advance(y, block * n_out * B)
         total += output_delta_in_lanes(
-            network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0, memory.packed
+            network.loss,
+            network.loss_parameter,
+            activation,
+            z,
+            targets,
+            memory.delta,
+            n_out,
+            used,
+            B,
+            1.0,
+            memory.packed,
         )
         for v in range(0, used, VL):
             difference = _class_of(advance(z, v), n_out) - _class_of(advance(targets, v), n_out)

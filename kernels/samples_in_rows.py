@@ -185,10 +185,13 @@ def to_deltas(
         if weighted:
             row_weights = advance(weights, i)
             loss = weighted_output_delta(
-                network.loss, activation, rows_z, rows_y, row_weights, rows_delta, chunk, n_out, scale
-            )
+                network.loss, network.loss_parameter, activation, rows_z, rows_y, row_weights, rows_delta, chunk, n_out,
+                scale,
+            )  # fmt: skip
         else:
-            loss = output_delta(network.loss, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale)
+            loss = output_delta(
+                network.loss, network.loss_parameter, activation, rows_z, rows_y, rows_delta, chunk, n_out, scale
+            )
         put(memory.partial_sums, i // CHUNK_ROWS, loss)
     meet(memory.team)
     total = 0.0

@@ -29,12 +29,14 @@ class Network(NamedTuple):
     activations : int64 (n_layers,), codes of `activations.ACTIVATIONS`.
     loss : code of `losses.LOSSES`.
     bias : whether layers have biases.
+    loss_parameter : d of huber, q of quantile; of no meaning for the other losses.
     """
 
     sizes: np.ndarray
     activations: np.ndarray
     loss: int
     bias: bool
+    loss_parameter: float
 
 
 def step_flops(network: Network, rows: int) -> float:
@@ -55,6 +57,7 @@ class Layers(NamedTuple):
     loss: int
     bias: bool
     padded: bool
+    loss_parameter: float
 
 
 class Samples(NamedTuple):

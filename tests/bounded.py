@@ -94,6 +94,8 @@ def activated(name: str, z: Bounded, dtype: Any) -> Bounded:
         return Bounded(np.maximum(z.value, 0), z.error)
     if name == "softmax":
         return _softmax(z, dtype)[0]
+    if name == "exp":
+        return _exponential(z, dtype)
     if name == "sigmoid":
         h = 1 / (1 + np.exp(-z.value))
         slope, curvature, roundings = h * (1 - h), SIGMOID_CURVATURE, SIGMOID_ROUNDINGS
@@ -104,6 +106,15 @@ def activated(name: str, z: Bounded, dtype: Any) -> Bounded:
     # Where exp(-z) overflows the result may be 0 instead of a number below the least normal one.
     rounding = roundings * u * (np.abs(h) + propagated) + float(np.finfo(dtype).tiny)
     return Bounded(h, propagated + rounding)
+
+
+def _exponential(z: Bounded, dtype: Any) -> Bounded:
+    """Return exp(z): an error of the logit becomes a relative one. Nothing is promised beyond the largest number."""
+    h = np.exp(z.value)
+    propagated = h * np.expm1(z.error)
+    rounding = FUNCTION_ROUNDINGS * unit_roundoff(dtype) * (h + propagated) + float(np.finfo(dtype).tiny)
+    error = propagated + rounding
+    return Bounded(h, np.where(h + error < float(np.finfo(dtype).max), error, np.inf))
 
 
 def log_sum_exp(z: Bounded, dtype: Any) -> tuple[Bounded, Bounded]:
@@ -141,6 +152,8 @@ def slope(name: str, z: Bounded, h: Bounded, dtype: Any) -> Bounded:
     one = exactly(np.ones_like(h.value))
     if name == "identity":
         return one
+    if name == "exp":
+        return h
     if name == "relu":
         # Where the sign of z is uncertain the computed slope may be the other one.
         return Bounded((z.value > 0).astype(EXACT), (np.abs(z.value) <= z.error).astype(EXACT))

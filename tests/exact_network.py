@@ -20,10 +20,10 @@ from bounded import (
     matrix_product,
     multiply,
     subtract,
-    sum_of_squares,
     times_slope,
     total,
 )
+from bounded_losses import ERROR_LOSSES, loss_and_slopes, poisson_losses
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Problem:
     l2: float = 0.0
     l1: float = 0.0
     article: bool = False
+    loss_parameter: float | None = None
 
 
 def run_layers(
@@ -87,11 +88,11 @@ def _loss_sum_and_delta(problem: Problem, layer: tuple[Bounded, Bounded], y: Bou
     """Return the loss summed over the rows, and the output layer's dL/dz, L with its factor 1/N."""
     (z, h), dtype, name = layer, problem.dtype, problem.activations[-1]
     scale = _scale(problem, y.value.shape[0])
-    if problem.loss == "mse":
-        error = subtract(h, y, dtype)
-        squares = sum_of_squares(error, dtype)
-        delta = times_slope(name, z, h, error, dtype)
-        return Bounded(squares.value / 2, squares.error / 2), multiply(delta, scale, dtype)
+    if problem.loss in ERROR_LOSSES:
+        loss, slopes = loss_and_slopes(problem.loss, problem.loss_parameter, subtract(h, y, dtype), dtype)
+        return loss, multiply(times_slope(name, z, h, slopes, dtype), scale, dtype)
+    if name == "exp":
+        return poisson_losses(z, h, y), multiply(subtract(h, y, dtype), scale, dtype)
     if name == "sigmoid":
         return _logistic_losses(z, y, dtype), multiply(subtract(h, y, dtype), scale, dtype)
     row_totals = total(y, dtype, axis=1)

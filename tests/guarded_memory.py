@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS
 from lane_cases import check_backward, check_forward, check_gradient
+from networks import LOSSES_AND_OUTPUTS
 from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
 
 from kernels import blocking
@@ -163,9 +164,9 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
     """Run a network forward and backward, every buffer guarded."""
     numba, sizes, rows = BACKENDS["numba"], [3, 19, 5, 2], 11
     n_parameters = sum(n_in * n_out + n_out for n_in, n_out in pairwise(sizes))
-    for loss, output in (("mse", "sigmoid"), ("cross_entropy", "softmax"), ("cross_entropy", "sigmoid")):
+    for loss, output in LOSSES_AND_OUTPUTS:
         codes = [ACTIVATIONS[name] for name in ("tanh", "relu", output)]
-        network = Network(np.array(sizes, np.int64), np.array(codes, np.int64), LOSSES[loss], True)
+        network = Network(np.array(sizes, np.int64), np.array(codes, np.int64), LOSSES[loss], True, 0.5)
         buffers = allocate_workspace(network, rows, np.dtype(dtype))
         workspace = guarded_workspace(guarded, buffers)
         parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))

@@ -33,6 +33,7 @@ def twin(model: MLP, backend: str) -> MLP:
         activation=model.hidden_activations,
         output_activation=model.output_activation,
         loss=model.loss_name,
+        loss_parameter=model.loss_parameter,
         bias=model.bias,
         dtype=model.dtype.name,
         backend=backend,

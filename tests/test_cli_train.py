@@ -27,9 +27,9 @@ from trainer.model import MLP
 from trainer.model_file import load_predictor
 
 OPTIONS = (
-    "--backend --hidden --activation --loss --epochs --batch-size --shuffle --no-shuffle --learning-rate --schedule "
-    "--clip-norm --l1 --l2 --no-bias --dtype --seed --threads --preset --history --plots --gif --save --validation "
-    "--target --task --log-every --quiet --help"
+    "--backend --hidden --activation --loss --loss-parameter --epochs --batch-size --shuffle --no-shuffle "
+    "--learning-rate --schedule --clip-norm --l1 --l2 --no-bias --dtype --seed --threads --preset --history --plots "
+    "--gif --save --validation --target --task --log-every --quiet --help"
 )
 EPOCHS = 40
 

@@ -136,7 +136,19 @@ def test_tables_are_trained_without_a_warning(load: Callable[[], Any], activatio
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("output", "loss"), [("sigmoid", "mse"), ("identity", "mse"), ("softmax", "cross_entropy")])
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("sigmoid", "mse"),
+        ("identity", "mse"),
+        ("softmax", "mean_mse"),
+        ("softmax", "cross_entropy"),
+        ("sigmoid", "absolute"),
+        ("identity", "huber"),
+        ("tanh", "quantile"),
+        ("exp", "poisson"),
+    ],
+)
 def test_error_sizes_are_those_of_the_gradients_of_single_samples(output: str, loss: str, backend: str) -> None:
     model = MLP(
         [2, 5, 4, 2],

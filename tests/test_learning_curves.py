@@ -48,5 +48,5 @@ def test_unusable_history_is_refused(columns: dict[str, np.ndarray], message: st
 
 
 def test_a_history_without_a_score_is_refused() -> None:
-    with pytest.raises(InputError, match="accuracy or r2 is needed"):
+    with pytest.raises(InputError, match="accuracy, r2 or d2 is needed"):
         score_curves({"epoch": np.arange(3), "loss": np.ones(3)})

@@ -12,7 +12,15 @@ import pytest
 from arithmetic import EXACT, assert_within, gamma, unit_roundoff
 from bounded import exactly
 from exact_network import loss_and_gradients
-from networks import LOSSES_AND_OUTPUTS, flat, problem, random_network, random_samples
+from networks import (
+    LOSS_PARAMETERS,
+    LOSSES_AND_OUTPUTS,
+    LOSSES_WITH_THEIR_GRADIENTS,
+    flat,
+    problem,
+    random_network,
+    random_samples,
+)
 
 from kernels.backends import Backend
 from trainer import MLP
@@ -21,7 +29,9 @@ from trainer.model import DTYPES
 
 def passing_on(units: int, backend: Backend, dtype: str = "float64", **options: Any) -> MLP:
     """Return a network whose logits are its inputs."""
-    model = MLP([units, units], backend=backend.name, dtype=dtype, random_state=0, **options)
+    parameter = LOSS_PARAMETERS.get(options.get("loss", "mse"))
+    options = {"loss_parameter": parameter, "dtype": dtype, **options}
+    model = MLP([units, units], backend=backend.name, random_state=0, **options)
     model.weights[0][:] = np.eye(units)
     return model
 
@@ -36,12 +46,21 @@ def loss_by_its_definition(loss: str, output_activation: str, z: np.ndarray, y: 
         "tanh": np.tanh(z),
         "relu": np.maximum(z, 0),
         "softmax": e / e.sum(axis=1, keepdims=True),
+        "exp": np.exp(z),
     }[output_activation]
-    if loss == "mse":
-        return ((y - h) ** 2).sum() / (2 * z.shape[0])
-    if output_activation == "softmax":
-        return -(y * np.log(h)).sum() / z.shape[0]
-    return -(y * np.log(h) + (1 - y) * np.log(1 - h)).sum() / z.shape[0]
+    if loss == "cross_entropy":
+        terms = y * np.log(h) if output_activation == "softmax" else y * np.log(h) + (1 - y) * np.log(1 - h)
+        return -terms.sum() / z.shape[0]
+    d, q = EXACT(LOSS_PARAMETERS["huber"]), EXACT(LOSS_PARAMETERS["quantile"])
+    distance = np.abs(y - h)
+    return {
+        "mse": lambda: distance**2 / 2,
+        "mean_mse": lambda: distance**2 / 2 / z.shape[1],
+        "absolute": lambda: distance,
+        "huber": lambda: np.where(distance <= d, distance**2 / 2, d * (distance - d / 2)),
+        "quantile": lambda: np.maximum(q * (y - h), (q - 1) * (y - h)),
+        "poisson": lambda: y * np.log(np.where(y > 0, y / h, 1)) - y + h,
+    }[loss]().sum() / z.shape[0]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -68,6 +87,14 @@ def test_losses_of_a_hand_worked_row(backend: Backend) -> None:
         ("mse", "softmax"): 0.25,
         ("cross_entropy", "sigmoid"): 2 * np.log(2),
         ("cross_entropy", "softmax"): np.log(2),
+        ("mean_mse", "identity"): 0.25,
+        ("absolute", "identity"): 1.0,
+        ("absolute", "sigmoid"): 1.0,  # 1/2 + 1/2
+        ("huber", "identity"): 0.6 * (1 - 0.3),
+        ("huber", "sigmoid"): 0.25,  # errors of 1/2 are within 0.6
+        ("quantile", "identity"): 0.8,  # an output below its target
+        ("quantile", "sigmoid"): 0.5,  # 0.8 / 2 of the first, 0.2 / 2 of the second
+        ("poisson", "exp"): 1.0,  # 1 log 1 - 1 + 1, and 0 log 0 - 0 + 1
     }
     for (loss, output_activation), value in expected.items():
         model = passing_on(2, backend, loss=loss, output_activation=output_activation)
@@ -77,7 +104,7 @@ def test_losses_of_a_hand_worked_row(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("loss", "output_activation"), LOSSES_AND_OUTPUTS)
+@pytest.mark.parametrize(("loss", "output_activation"), LOSSES_WITH_THEIR_GRADIENTS)
 def test_deltas_are_the_slopes_of_the_loss(backend: Backend, loss: str, output_activation: str, dtype: str) -> None:
     for units in (1, 2, 15, 33):
         generator = np.random.default_rng(units)
@@ -89,8 +116,10 @@ def test_deltas_are_the_slopes_of_the_loss(backend: Backend, loss: str, output_a
             move = step * (np.arange(units) == unit)
             up, down = (loss_by_its_definition(loss, output_activation, z.astype(EXACT) + s * move, y) for s in (1, -1))
             # |L'''| is at most 3 |h' h''| + |y - h| |h'''| of squared errors, with |h''| below 0.77 and |h'''| below 2,
-            # and below the sum of y for cross-entropy. The difference of losses is rounded in its own type.
-            truncation = step**2 / 6 * (5 + 2 * np.abs(y).max() + y.sum())
+            # below the sum of y for cross-entropy, and h for exp, here next to its value at z. A loss that is linear in
+            # the error, or bends only once, has less. The difference of losses is rounded in its own type.
+            h = np.exp(z.astype(EXACT).max()) if output_activation == "exp" else 0
+            truncation = step**2 / 6 * (5 + 2 * np.abs(y).max() + y.sum() + 1.01 * h)
             rounding = 8 * units * np.finfo(EXACT).eps * (1 + np.abs(up)) / step
             assert_within(delta[unit], (up - down) / (2 * step), bounds[unit] + truncation + rounding, f"unit {unit}")
 

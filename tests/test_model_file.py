@@ -83,6 +83,27 @@ def test_a_classifier_comes_back_bit_for_bit(dtype: str, bias: bool, backend: st
     assert after.inputs.scale.tobytes() == before.inputs.scale.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("loss", "parameter", "outputs"),
+    [("huber", 1 / 3, "identity"), ("quantile", 0.1, "identity"), ("poisson", None, "exp"), ("mse", None, "identity")],
+)
+def test_a_loss_comes_back_with_its_parameter(loss: str, parameter: float | None, outputs: str, tmp_path: Path) -> None:
+    model = MLP([2, 5, 1], loss=loss, loss_parameter=parameter, output_activation=outputs, random_state=1)
+    before = Predictor(model, "regress", (), ("x0", "x1"), "y")
+    after = load_predictor(saved(tmp_path, before))
+    assert (after.model.loss_name, after.model.loss_parameter) == (loss, parameter)
+    X, Y = np.random.default_rng(0).random((40, 2)), np.random.default_rng(1).random((40, 1))
+    assert after.predict(X).tobytes() == before.predict(X).tobytes()
+    assert after.model.loss(X, Y) == model.loss(X, Y)
+
+
+def test_files_from_before_losses_had_a_parameter_are_read(tmp_path: Path) -> None:
+    path = rewritten(saved(tmp_path), description={"loss_parameter": ...})
+    with np.load(path) as archive:
+        assert "loss_parameter" not in json.loads(str(archive["description"]))
+    assert load_predictor(path).model.loss_parameter is None
+
+
 def test_a_regressor_predicts_the_same_bits(tmp_path: Path) -> None:
     before = regressor()
     after = load_predictor(saved(tmp_path, before))
@@ -231,6 +252,8 @@ def test_pickled_objects_are_refused_and_never_run(name: str, tmp_path: Path) ->
         ({"description": {"layer_sizes": [3, 10**18, 2]}}, "damaged"),
         ({"description": {"activation": "swish"}}, "swish"),
         ({"description": {"loss": None}}, "None"),
+        ({"description": {"loss_parameter": 0.5}}, "loss_parameter: 0.5 given with the loss cross_entropy"),
+        ({"description": {"loss": "poisson"}}, "outputs of exp needed"),
         ({"description": {"dtype": "float64"}}, "the layers want"),
         ({"description": {"dtype": "object"}}, "object"),
         ({"description": {"task": "cluster"}}, "cluster"),

@@ -80,6 +80,46 @@ def test_defaults_depend_on_data_and_task() -> None:
     assert {chosen.dtype for chosen in (plain, classes, numbers)} == {"float32"}
 
 
+def test_counts_are_trained_by_adam_whose_steps_do_not_grow_with_them() -> None:
+    counts = settings(data="t.csv", task="regress", loss="poisson")
+    assert (counts.solver, counts.learning_rate) == ("adam", 1e-3)
+    plain = settings(data="t.csv", task="regress", loss="poisson", solver="sgd")
+    assert (plain.solver, plain.learning_rate) == ("sgd", settings(data="t.csv", task="regress").learning_rate)
+
+
+@pytest.mark.parametrize("loss", ["mse", "absolute", "huber", "quantile", "poisson"])
+def test_losses_of_regressions_are_refused_for_classes(loss: str) -> None:
+    assert settings(data="t.csv", task="regress", loss=loss).loss == loss
+    for data in ("xor", "t.csv"):
+        if loss == "mse":
+            assert settings(data=data, loss=loss).loss == loss
+        else:
+            message = f"^loss: {loss} given for a classification, mse or cross_entropy accepted$"
+            with pytest.raises(InputError, match=message):
+                settings(data=data, loss=loss)
+
+
+def test_a_loss_parameter_is_checked_and_kept() -> None:
+    for loss, value in (("huber", 2.5), ("quantile", 0.9)):
+        assert settings(data="t.csv", task="regress", loss=loss, loss_parameter=value).loss_parameter == value
+        assert settings(data="t.csv", task="regress", loss=loss).loss_parameter is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "message"),
+    [
+        (None, 0.5, "^loss-parameter: 0.5 given with the loss mse, huber and quantile have one$"),
+        ("poisson", 0.5, "^loss-parameter: 0.5 given with the loss poisson, huber and quantile have one$"),
+        ("huber", 0.0, "^loss-parameter: 0 given, a finite number above 0 accepted$"),
+        ("huber", float("nan"), "^loss-parameter: nan given, a finite number above 0 accepted$"),
+        ("quantile", 1.0, "^loss-parameter: 1 given, a number above 0 and below 1 accepted$"),
+    ],
+)
+def test_loss_parameters_that_cannot_be_are_refused(loss: str | None, value: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(data="t.csv", task="regress", loss=loss, loss_parameter=value)
+
+
 def test_none_means_not_given() -> None:
     assert settings(epochs=None, hidden=None, l1=None) == settings()
     assert settings(l2=0.0, data="t.csv").l2 == 0.0

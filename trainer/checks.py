@@ -50,13 +50,12 @@ def check_real(name: str, value: object, *, positive: bool) -> float:
     return number
 
 
-def check_share(name: str, value: object, *, below_one: bool = True) -> float:
-    """Return `value` as a float if it is in [0, 1), or, where `below_one` is False, in [0, 1]."""
-    number = check_real(name, value, positive=False)
+def check_share(name: str, value: object, *, above_zero: bool = False, below_one: bool = True) -> float:
+    """Return `value` as a float if it is in [0, 1), without 0 where `above_zero`, with 1 where `below_one` is False."""
+    number = check_real(name, value, positive=above_zero)
     if number > 1 or (below_one and number == 1):
-        raise InputError(
-            f"{name}: {number:g} given, a number of at least 0 and {'below' if below_one else 'at most'} 1 accepted"
-        )
+        least, most = "above" if above_zero else "of at least", "below" if below_one else "at most"
+        raise InputError(f"{name}: {number:g} given, a number {least} 0 and {most} 1 accepted")
     return number
 
 

@@ -45,7 +45,17 @@ def train(
     backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
     activation: Annotated[str | None, typer.Option(help="sigmoid, tanh, relu or identity.")] = None,
-    loss: Annotated[str | None, typer.Option(help="mse or cross_entropy.")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="mse, or cross_entropy for classes, or absolute, huber, quantile or poisson for numbers."),
+    ] = None,
+    loss_parameter: Annotated[
+        float | None,
+        typer.Option(
+            help="Of huber: where errors begin to count linearly, in standard deviations of the target [default: 1]. "
+            "Of quantile: which one [default: 0.5]."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Rows in a step; with --preset article, the leading rows that are used.")
@@ -94,6 +104,7 @@ def train(
         "hidden": None if hidden is None else parse_hidden(hidden),
         "activation": activation,
         "loss": None if loss is None else loss.replace("-", "_"),
+        "loss_parameter": loss_parameter,
         "epochs": epochs,
         "batch_size": batch_size,
         "shuffle": shuffle,

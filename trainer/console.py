@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from trainer.explained_loss import SCORES, score_in
 from trainer.history import History
 from trainer.training import Report
 
@@ -23,7 +24,7 @@ def open_console(*, stderr: bool = False) -> Console:
 
 def describe_record(history: History, i: int) -> str:
     """Return one record as a line: epoch, loss, mean absolute error, score, and what validation says."""
-    score = "accuracy" if "accuracy" in history else "r2"
+    score = score_in(history) or ""
     parts = [
         f"epoch {int(history['epoch'][i]):>9,}",
         f"loss {history['loss'][i]:.6f}",
@@ -37,7 +38,7 @@ def describe_record(history: History, i: int) -> str:
 
 
 def _score(name: str, value: float) -> str:
-    return f"accuracy {100 * value:5.1f} %" if name == "accuracy" else f"R² {value:.4f}"
+    return f"accuracy {100 * value:5.1f} %" if name == "accuracy" else f"{SCORES[name]} {value:.4f}"
 
 
 @contextmanager
@@ -79,7 +80,7 @@ def _state(report: Report) -> str:
     history = report.history
     if not history.n_records:
         return ""
-    score = "accuracy" if "accuracy" in history else "r2"
+    score = score_in(history) or ""
     return (
         f"loss {history['loss'][-1]:.4f}  {_score(score, history[score][-1])}  {report.steps_per_second:,.0f} steps/s"
     )

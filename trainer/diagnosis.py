@@ -10,6 +10,8 @@ import numpy as np
 
 from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
+from kernels.losses import LOSSES
+from kernels.reference_losses import errors_to_slopes, is_of_logits
 from trainer.history import History
 from trainer.model import MLP
 from trainer.run import DivergenceError
@@ -83,8 +85,9 @@ def error_sizes(model: MLP, X: np.ndarray, Y: np.ndarray) -> list[float]:
     errors cancel in every layer, and the ratio of two layers' gradients says nothing.
     """
     backend, outputs, delta_sizes = BACKENDS[BACKEND], model.layer_outputs(X, backend=BACKEND), []
-    delta = outputs[-1] - np.asarray(Y, dtype=model.dtype)
-    if model.loss_name == "mse":
+    delta, loss = outputs[-1] - np.asarray(Y, dtype=model.dtype), LOSSES[model.loss_name]
+    if not is_of_logits(loss):
+        errors_to_slopes(loss, model.loss_parameter or 0.0, delta)
         backend.multiply_by_derivative_inplace(ACTIVATIONS[model.output_activation], outputs[-1], delta)
     hidden = zip(outputs[-2::-1], model.weights[:0:-1], model.hidden_activations[::-1], strict=True)
     for h, weight, activation in hidden:

@@ -13,7 +13,7 @@ INITIALIZATIONS = ("glorot", "article")
 # Half-width of the uniform interval is sqrt(GAIN / (fan_in + fan_out)): Glorot and Bengio (2010) give 6 for tanh and
 # 4**2 times that for the logistic function; He et al. (2015) give 6 / fan_in for relu, which GAIN 12 equals at equal
 # fans.
-_GAINS = {"identity": 6.0, "sigmoid": 96.0, "tanh": 6.0, "relu": 12.0, "softmax": 6.0}
+_GAINS = {"identity": 6.0, "sigmoid": 96.0, "tanh": 6.0, "relu": 12.0, "softmax": 6.0, "exp": 6.0}
 
 
 def glorot_weights(
@@ -21,7 +21,7 @@ def glorot_weights(
 ) -> list[np.ndarray]:
     """Draw weights (n_in, n_out) uniform in an interval that keeps the signal's variance through each layer.
 
-    A single linear layer on top (identity or softmax outputs) and relu layers have intervals of their own; see
+    A single linear layer on top (identity, softmax or exp outputs) and relu layers have intervals of their own; see
     `_GAINS`.
     """
     weights = []

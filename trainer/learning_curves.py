@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.errors import InputError
+from trainer.explained_loss import SCORES, score_in
 
 History = Mapping[str, np.ndarray]
 
@@ -101,12 +102,12 @@ def loss_curves(history: History) -> Curves:
 
 
 def score_curves(history: History) -> Curves:
-    """Read the score of a history: accuracy in per cent, or R².
+    """Read the score of a history: accuracy in per cent, R² or D².
 
     Parameters
     ----------
     history : mapping of str to ndarray, shape (n_records,)
-        Columns `epoch` and `accuracy` (0 to 1) or `r2`, perhaps `val_accuracy` or `val_r2`.
+        Columns `epoch` and `accuracy` (0 to 1), `r2` or `d2`, perhaps `val_accuracy`, `val_r2` or `val_d2`.
 
     Returns
     -------
@@ -117,13 +118,14 @@ def score_curves(history: History) -> Curves:
     InputError
         As for `loss_curves`, and if there is neither score.
     """
-    if "accuracy" in history:
+    score = score_in(history)
+    if score is None:
+        raise InputError(f"history has the columns {', '.join(history)}: accuracy, r2 or d2 is needed")
+    if score == "accuracy":
         values = [100.0 * accuracy for accuracy in _columns(history, "accuracy")]
         return Curves(np.asarray(history["epoch"]), values, "accuracy (%)", accuracy_limits(values))
-    if "r2" in history:
-        values = _columns(history, "r2")
-        return Curves(np.asarray(history["epoch"]), values, "R²", r2_limits(values))
-    raise InputError(f"history has the columns {', '.join(history)}: accuracy or r2 is needed")
+    values = _columns(history, score)
+    return Curves(np.asarray(history["epoch"]), values, SCORES[score], r2_limits(values))
 
 
 def loss_limits(losses: Sequence[np.ndarray]) -> AxisLimits:
@@ -177,12 +179,12 @@ def accuracy_limits(accuracies: Sequence[np.ndarray]) -> AxisLimits:
 
 
 def r2_limits(scores: Sequence[np.ndarray]) -> AxisLimits:
-    """Limits for R²: up to 1, down to the lowest value, but no further than -1.
+    """Limits for R² and D²: up to 1, down to the lowest value, but no further than -1.
 
     Parameters
     ----------
     scores : sequence of ndarray, shape (n_records,)
-        At most 1; below 0 a model is worse than the mean, and how much worse tells nothing.
+        At most 1; below 0 a model is worse than a constant, and how much worse tells nothing.
 
     Returns
     -------

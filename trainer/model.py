@@ -27,6 +27,7 @@ from trainer.checks import (
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
+from trainer.losses import check_loss_parameter, check_outputs, check_targets
 from trainer.parameters import ParameterViews, assign, split_layers
 from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
@@ -49,11 +50,21 @@ class MLP:
         Number of inputs, of units in each hidden layer, and of outputs: ``[2, 3, 2]`` has one hidden layer.
     activation : {"sigmoid", "tanh", "relu", "identity"}, or a sequence of them
         Of all hidden layers, or of each.
-    output_activation : {"sigmoid", "softmax", "identity", "tanh", "relu"}
-        Of the outputs.
-    loss : {"mse", "cross_entropy"}
+    output_activation : {"sigmoid", "softmax", "identity", "tanh", "relu", "exp"}
+        Of the outputs; exp is for the loss poisson only.
+    loss : {"mse", "cross_entropy", "mean_mse", "absolute", "huber", "quantile", "poisson"}
         ``mse`` is ``1/(2N) sum (y - h)**2`` over samples and outputs. ``cross_entropy`` wants sigmoid outputs,
         ``-1/N sum (y log h + (1 - y) log(1 - h))``, or softmax outputs, ``-1/N sum y log h``.
+
+        ``absolute`` is ``1/N sum |y - h|``; ``huber`` is half the square of errors up to d and ``d (|y - h| - d/2)``
+        beyond; ``quantile`` is ``1/N sum max(q (y - h), (q - 1) (y - h))``. They take no softmax outputs.
+
+        ``poisson`` wants exp outputs and targets of at least 0: ``1/N sum (y log(y/h) - y + h)``, as scikit-learn's.
+
+        ``mean_mse`` reports mse divided by the number of outputs, and its gradient is that of mse, not divided: the
+        convention of scikit-learn's MLPRegressor.
+    loss_parameter : float or None
+        d > 0 of huber, q in (0, 1) of quantile; None takes 1 and 1/2. Other losses have none.
     bias : bool
         Whether layers add a bias.
     dtype : {"float32", "float64"}
@@ -81,6 +92,7 @@ class MLP:
         activation: str | Sequence[str] = "sigmoid",
         output_activation: str = "sigmoid",
         loss: str = "mse",
+        loss_parameter: float | None = None,
         bias: bool = True,
         dtype: npt.DTypeLike = "float32",
         backend: str = "numba",
@@ -100,16 +112,15 @@ class MLP:
         if random_state is not None:
             most = MAX_LEGACY_SEED if self.init == "article" else MAX_COUNT
             check_count("random_state", random_state, least=0, most=most)
-        if self.loss_name == "cross_entropy" and self.output_activation not in ("sigmoid", "softmax"):
-            raise InputError(
-                f"loss: cross_entropy given, outputs of sigmoid or softmax needed, not {output_activation}"
-            )
+        check_outputs(self.loss_name, self.output_activation)
+        self.loss_parameter = check_loss_parameter(self.loss_name, loss_parameter)
         names = [*self.hidden_activations, self.output_activation]
         self._network = Network(
             np.array(self.layer_sizes, dtype=np.int64),
             np.array([ACTIVATIONS[name] for name in names], dtype=np.int64),
             LOSSES[self.loss_name],
             self.bias,
+            self.loss_parameter or 0.0,
         )
         n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
         n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
@@ -220,6 +231,7 @@ class MLP:
         x, y = self._inputs(X), check_rows("Y", Y, self.layer_sizes[-1], self.dtype)
         if x.shape[0] != y.shape[0]:
             raise InputError(f"Y: {y.shape[0]} rows given, as many as in X accepted, {x.shape[0]}")
+        check_targets(self.loss_name, y)
         if sample_weight is None:
             return Samples(x, y)
         return Samples(x, y, check_sample_weight("sample_weight", sample_weight, x.shape[0]))

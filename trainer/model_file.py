@@ -1,7 +1,8 @@
 """A trained predictor in one NumPy archive (.npz), written whole and read without running code.
 
-Entries: ``description``, a JSON text (format, layer sizes, activations, loss, classes, names, version of this program),
-``parameters``, the flat array of the network, and the means and scales of the standardisations, if any.
+Entries: ``description``, a JSON text (format, layer sizes, activations, loss and its parameter, classes, names, version
+of this program), ``parameters``, the flat array of the network, and the means and scales of the standardisations, if
+any.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
         "activation": list(model.hidden_activations),
         "output_activation": model.output_activation,
         "loss": model.loss_name,
+        "loss_parameter": model.loss_parameter,
         "bias": model.bias,
         "dtype": model.dtype.name,
         "task": predictor.task,
@@ -109,6 +111,7 @@ def _predictor(description: dict[str, Any], arrays: dict[str, np.ndarray], backe
         activation=description["activation"],
         output_activation=description["output_activation"],
         loss=description["loss"],
+        loss_parameter=description.get("loss_parameter"),  # older files have none
         bias=description["bias"],
         dtype=description["dtype"],
         backend=backend,

@@ -13,6 +13,7 @@ import numpy as np
 
 from trainer.boundary import Grid, evaluate_grid
 from trainer.errors import InputError
+from trainer.explained_loss import score_in
 from trainer.output_file import require_writable
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared
@@ -82,7 +83,7 @@ def _save_folder(folder: Path, predictor: Predictor, prepared: Prepared, outcome
     from trainer import plots
 
     diverged_at = outcome.divergence.period if outcome.divergence else None
-    score = folder / ("accuracy.png" if prepared.task == "classify" else "r2.png")
+    score = folder / f"{score_in(outcome.history)}.png"
     plots.save_score(outcome.history, score, title, diverged_at=diverged_at)
     loss = folder / "loss.png"
     plots.save_loss(outcome.history, loss, title, diverged_at=diverged_at)

@@ -63,12 +63,12 @@ def save_loss(history: History, path: PathLike, title: str | None = None, *, div
 
 
 def save_score(history: History, path: PathLike, title: str | None = None, *, diverged_at: int | None = None) -> None:
-    """Draw the accuracy in per cent, or R² for a regression, against the epoch.
+    """Draw the accuracy in per cent, or R² or D² for a regression, against the epoch.
 
     Parameters
     ----------
     history : mapping of str to ndarray, shape (n_records,)
-        Columns `epoch` and `accuracy` (0 to 1) or `r2`, perhaps `val_accuracy` or `val_r2`.
+        Columns `epoch` and `accuracy` (0 to 1), `r2` or `d2`, perhaps `val_accuracy`, `val_r2` or `val_d2`.
     path, title, diverged_at
         As for `save_loss`.
 

@@ -58,7 +58,15 @@ def xor_table() -> Table:
     )
 
 
-def prepare(table: Table, *, standardize: bool, validation: float | None, seed: int, dtype: str) -> Prepared:
+def prepare(
+    table: Table,
+    *,
+    standardize: bool,
+    standardize_target: bool = True,
+    validation: float | None,
+    seed: int,
+    dtype: str,
+) -> Prepared:
     """Divide, standardise and code a table.
 
     Parameters
@@ -67,6 +75,8 @@ def prepare(table: Table, *, standardize: bool, validation: float | None, seed: 
     standardize : bool
         Whether features, and the target of a regression, are brought to mean 0 and standard deviation 1 as the training
         rows have them.
+    standardize_target : bool
+        Whether the target of a regression is among them: counts are to stay counts.
     validation : share of the rows that is kept apart, stratified by class, or None.
     seed : of that choice.
     dtype : of the samples.
@@ -90,7 +100,7 @@ def prepare(table: Table, *, standardize: bool, validation: float | None, seed: 
             raise InputError(
                 f"target {table.target_name}: all training rows hold {column[0, 0]:g}, at least two values needed"
             )
-        target = fit_standardizer(column[training_rows]) if standardize else None
+        target = fit_standardizer(column[training_rows]) if standardize and standardize_target else None
         coded = (target.transform(column) if target else column).astype(dtype)
     features = (inputs.transform(table.X) if inputs else table.X).astype(dtype)
     training = Samples(features[training_rows], coded[training_rows])

@@ -8,6 +8,7 @@ from typing import Any
 
 from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
+from trainer.losses import LOSSES_OF_TASKS, OF_COUNTS, check_loss_parameter, check_task
 from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.schedules import SCHEDULES
 from trainer.terms import SOLVERS
@@ -15,8 +16,8 @@ from trainer.threads import check_threads
 
 PRESETS = ("article",)
 BACKEND_NAMES = ("numba", "numpy")
-LOSS_NAMES = ("mse", "cross_entropy")
-TASKS = ("classify", "regress")
+TASKS = tuple(LOSSES_OF_TASKS)
+LOSS_NAMES = tuple(dict.fromkeys(name for names in LOSSES_OF_TASKS.values() for name in names))
 MAX_DEFAULT_RECORDS = 250  # each is measured on all rows; with 1000 the history alone costs 4 % of the default training
 MAX_UNITS = 1_000_000
 WITH_MOMENTUM = ("momentum", "nesterov")
@@ -29,7 +30,7 @@ class Settings:
 
     ``hidden`` holds the sizes of the hidden layers. With the article's preset ``l2`` is its penalty coefficient and
     ``batch_size`` the number of leading rows that every step sees. None: all rows, no clipping, no validation, as many
-    threads as pay.
+    threads as pay, the loss's own parameter if it has one.
     """
 
     hidden: tuple[int, ...]
@@ -53,6 +54,7 @@ class Settings:
     seed: int = 0
     validation: float | None = None
     threads: int | None = None
+    loss_parameter: float | None = None
 
 
 _XOR: dict[str, Any] = {
@@ -84,6 +86,8 @@ _CLASSIFY: dict[str, Any] = {
     "l2": 0.3,
 }
 _REGRESS: dict[str, Any] = _CLASSIFY | {"loss": "mse", "learning_rate": 0.05}
+# Gradients are as large as the counts, which are not standardised: the steps must not be.
+_COUNT: dict[str, Any] = _REGRESS | {"solver": "adam"}
 
 
 def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: str) -> Settings:
@@ -110,7 +114,8 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
     elif data == "xor":
         defaults = _XOR
     else:
-        defaults = _CLASSIFY if task == "classify" else _REGRESS
+        of_numbers = _COUNT if chosen.get("loss") in OF_COUNTS else _REGRESS
+        defaults = _CLASSIFY if task == "classify" else of_numbers
     if "batch_size" in chosen and preset is None:
         chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
     merged = defaults | chosen
@@ -151,8 +156,8 @@ def _check(settings: Settings, task: str) -> None:
     check_real("l2", settings.l2, positive=False)
     if settings.clip_norm is not None:
         check_real("clip-norm", settings.clip_norm, positive=True)
-    if task == "regress" and settings.loss != "mse":
-        raise InputError(f"loss: {settings.loss} given for a regression, mse accepted")
+    check_task(settings.loss, task)
+    check_loss_parameter(settings.loss, settings.loss_parameter, "loss-parameter")
 
 
 def parse_hidden(text: str) -> tuple[int, ...]:

@@ -17,7 +17,9 @@ from trainer.checks import check_choice
 from trainer.console import training_display
 from trainer.diagnosis import divergence_message, training_warnings
 from trainer.errors import InputError
+from trainer.explained_loss import SCORES, score_in, score_of
 from trainer.history import check_history_path, write_history
+from trainer.losses import OF_COUNTS, check_target_column, outputs_of
 from trainer.model import MLP
 from trainer.model_file import save_predictor
 from trainer.pictures import Wanted, frame_epochs, save_pictures
@@ -78,6 +80,7 @@ def run_training(
     """
     table = _read(data, target, task)
     settings = resolve(given, preset=preset, data=data, task=table.task)
+    check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
     predictor = build_predictor(prepared, settings)
@@ -109,6 +112,7 @@ def prepare_rows(table: Table, settings: Settings, *, standardize: bool) -> Prep
     prepared = prepare(
         table,
         standardize=standardize,
+        standardize_target=settings.loss not in OF_COUNTS,
         validation=settings.validation,
         seed=settings.seed,
         dtype=settings.dtype,
@@ -125,8 +129,9 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
     model = MLP(
         [prepared.training.X.shape[1], *settings.hidden, prepared.training.Y.shape[1]],
         activation=settings.activation,
-        output_activation=_output_activation(prepared.task, settings.loss),
+        output_activation=outputs_of(settings.loss, prepared.task),
         loss=settings.loss,
+        loss_parameter=settings.loss_parameter,
         bias=settings.bias,
         dtype=settings.dtype,
         backend=settings.backend,
@@ -145,12 +150,6 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
     )
 
 
-def _output_activation(task: str, loss: str) -> str:
-    if task == "regress":
-        return "identity"
-    return "softmax" if loss == "cross_entropy" else "sigmoid"
-
-
 def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listening: Any) -> Outcome:
     """Train a network on prepared rows; `listening` holds the listener and the snapshots of `train_epochs`."""
     return train_epochs(
@@ -166,7 +165,7 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
         record_every=settings.log_every,
         evaluated=prepared.evaluated,
         validation=prepared.validation,
-        score="accuracy" if prepared.task == "classify" else "r2",
+        score="accuracy" if prepared.task == "classify" else score_of(settings.loss),
         **listening,
     )
 
@@ -272,6 +271,8 @@ def _announcement(data: str, table: Table, prepared: Prepared, predictor: Predic
         kind += f" ({table.task_reason})"
     layers = "-".join(str(size) for size in predictor.model.layer_sizes)
     rule = "the article's rule" if settings.article else settings.loss
+    if predictor.model.loss_parameter is not None:
+        rule += f" {predictor.model.loss_parameter:g}"
     return (
         f"{data}: {rows}, {kind}\n"
         f"network {layers}, {settings.activation}, {rule}, {settings.dtype}, backend {settings.backend}"
@@ -285,15 +286,14 @@ def _summary(prepared: Prepared, outcome: Outcome) -> str:
     lines = [
         f"{outcome.epochs_done:,} epochs, {outcome.steps_done:,} steps in {outcome.seconds:.2f} s of training "
         f"({rate:,.0f} steps/s{team})",
-        f"trained: {_measured(outcome.final, '', prepared.task)}",
+        f"trained: {_measured(outcome.final, '')}",
     ]
     if prepared.validation is not None:
-        lines.append(f"held out: {_measured(outcome.final, 'val_', prepared.task)}")
+        lines.append(f"held out: {_measured(outcome.final, 'val_')}")
     return "\n".join(lines)
 
 
-def _measured(final: Mapping[str, float], prefix: str, task: str) -> str:
-    loss = f"loss {final[f'{prefix}loss']:.6f}"
-    if task == "classify":
-        return f"accuracy {100 * final[f'{prefix}accuracy']:.1f} %, {loss}"
-    return f"R² {final[f'{prefix}r2']:.4f}, {loss}"
+def _measured(final: Mapping[str, float], prefix: str) -> str:
+    loss, score = f"loss {final[f'{prefix}loss']:.6f}", score_in(final) or ""
+    value = final[f"{prefix}{score}"]
+    return f"accuracy {100 * value:.1f} %, {loss}" if score == "accuracy" else f"{SCORES[score]} {value:.4f}, {loss}"

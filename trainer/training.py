@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kernels.structs import RECORD_COLUMNS, Objective, Optimizer
+from trainer.explained_loss import SCORES, explained, loss_of_best_constant
 from trainer.history import History
 from trainer.model import MLP
 from trainer.run import DivergenceError
@@ -52,8 +53,9 @@ class Outcome:
     Attributes
     ----------
     history : History
-        Columns epoch, loss, mean_abs_error (both before the epoch's updates), accuracy or r2 (after them),
-        gradient_norm (of the epoch's last step), and val_loss, val_accuracy or val_r2 where there is validation.
+        Columns epoch, loss, mean_abs_error (both before the epoch's updates), accuracy, r2 or d2 (after them),
+        gradient_norm (of the epoch's last step), and val_loss, val_accuracy, val_r2 or val_d2 where there is
+        validation.
     epochs_done : int
     steps_done : int
     seconds : float
@@ -66,8 +68,8 @@ class Outcome:
         Training met a number that is not finite; the model holds the last finite parameters.
     snapshots : list of (epochs done, parameters)
     final : dict
-        Of the trained model: loss and accuracy or r2 of the evaluated rows, and with the prefix ``val_`` those of the
-        validation rows.
+        Of the trained model: loss and score of the evaluated rows, and with the prefix ``val_`` those of the validation
+        rows.
     """
 
     history: History
@@ -115,7 +117,7 @@ def train_epochs(
     record_every : epochs whose number is divisible by this are recorded.
     evaluated : what the score is measured on; None takes the training samples.
     validation : measured beside it.
-    score : {"accuracy", "r2"}
+    score : {"accuracy", "r2", "d2"}
     snapshot_epochs : increasing numbers of epochs done after which the parameters are copied to `Outcome.snapshots`.
     listener : called several times a second; training stops when it returns True.
 
@@ -138,7 +140,7 @@ def train_epochs(
         evaluated=(evaluated.X, evaluated.Y),
         validation=(validation.X, validation.Y) if validation else None,
     )
-    records = _Records(score, evaluated, validation, record_every)
+    records = _Records(model, score, evaluated, validation, record_every)
     outcome = Outcome(records.history, threads=run.threads)
     stops = sorted({epoch for epoch in snapshot_epochs if epoch <= epochs} | {epochs})
     if stops[0] == 0:
@@ -184,9 +186,14 @@ def _epochs_per_call(last: int, elapsed: float) -> int:
 class _Records:
     """The history of a training, made of the tables that the kernels return."""
 
-    def __init__(self, score: str, evaluated: Samples, validation: Samples | None, every: int) -> None:
+    def __init__(self, model: MLP, score: str, evaluated: Samples, validation: Samples | None, every: int) -> None:
         self._score, self._every = score, every
         self._measured = {"": evaluated, "val_": validation} if validation else {"": evaluated}
+        self._of_constant: dict[str, float] = {}
+        if score in SCORES:
+            for prefix, samples in self._measured.items():
+                of_constant = loss_of_best_constant(model.loss_name, model.loss_parameter, samples.Y)
+                self._of_constant[prefix] = of_constant
         columns = ["epoch", "loss", "mean_abs_error", score]
         if validation:
             columns += ["val_loss", f"val_{score}"]
@@ -201,9 +208,9 @@ class _Records:
         """Return loss and score after the updates, and with the prefix ``val_`` those of the validation rows."""
         columns = dict(zip(RECORD_COLUMNS, table.T, strict=True))
         found = {}
-        for prefix, samples in self._measured.items():
+        for prefix in self._measured:
             loss, accuracy = (columns[f"{prefix or 'eval_'}{name}"] for name in ("loss", "accuracy"))
-            r2 = 1 - 2 * loss / samples.Y.var(axis=0).sum() if self._score == "r2" else None
+            of_constant = self._of_constant.get(prefix)
             found[f"{prefix}loss"] = loss
-            found[f"{prefix}{self._score}"] = accuracy if r2 is None else r2
+            found[f"{prefix}{self._score}"] = accuracy if of_constant is None else explained(loss, of_constant)
         return found

@@ -152,7 +152,7 @@ class BaseMLP(BaseEstimator):
 
     def _initialize(self, X: np.ndarray) -> None:
         """Draw the weights of a new network, and forget what was learnt about the course of training."""
-        self.out_activation_, loss, _ = self._network_loss()
+        self.out_activation_, loss, loss_parameter = self._network_loss()
         sizes = [X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self.n_outputs_]
         activations = hidden_activations(self)
         self.n_layers_, self.n_iter_, self.t_ = len(sizes), 0, 0
@@ -163,6 +163,7 @@ class BaseMLP(BaseEstimator):
             activation=activations,
             output_activation=names.get(self.out_activation_, self.out_activation_),
             loss=loss,
+            loss_parameter=loss_parameter,
             dtype=X.dtype if self.dtype is None else self.dtype,
             backend=self.backend,
             random_state=0,

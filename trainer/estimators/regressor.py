@@ -16,7 +16,7 @@ from trainer.estimators.base import BaseMLP
 
 # What the network calls each loss. Of several outputs scikit-learn means the squared error, though not its gradient.
 LOSSES = {
-    "squared_error": "mse",
+    "squared_error": "mean_mse",
     "poisson": "poisson",
     "absolute": "absolute",
     "huber": "huber",

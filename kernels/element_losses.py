@@ -1,0 +1,208 @@
+"""Losses that are sums over elements, functions of the error e = h - y: one loop over outputs, errors and deltas.
+
+Each kind of loss is a function of a vector of errors that adds ``f(e)`` to a running sum and returns the slope
+``f'(e) / c``, where c is 2 for squares, of which half the sum is the loss, and else 1:
+
+========= ============================== =========================== ===
+kind      f(e)                           f'(e) / c                   c
+========= ============================== =========================== ===
+squared   e**2                           e                           2
+clamped   g (2 e - g)                    g = e, kept in [low, high]  2
+sloped    low e below 0, high e above 0  low, 0 at 0, or high        1
+========= ============================== =========================== ===
+
+Clamped errors with -low = high = d are Huber's loss: ``e**2 / 2`` up to d, ``d (|e| - d / 2)`` beyond. An error of 0,
+which every padding has, adds nothing and has no slope; NaN stays NaN in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kernels import elementary
+from kernels._jit import inlined, kernel, named
+from kernels.activations import (
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    activate,
+    identity_derivative,
+    multiply_by_derivative,
+    relu_derivative,
+    sigmoid_derivative,
+    softmax_derivative_in_lanes,
+    softmax_in_lanes,
+    tanh_derivative,
+)
+from kernels.simd import (
+    advance,
+    fma,
+    keep_first,
+    lanes,
+    load,
+    load_first,
+    select_less,
+    splat,
+    store,
+    store_first,
+    sum_lanes,
+)
+
+
+@inlined
+def _squared(error: Any, total: Any, low: Any, high: Any) -> tuple[Any, Any]:
+    return fma(error, error, total), error
+
+
+@inlined
+def _clamped(error: Any, total: Any, low: Any, high: Any) -> tuple[Any, Any]:
+    slope = max(splat(error, low), min(splat(error, high), error))
+    return fma(slope, error + (error - slope), total), slope
+
+
+@inlined
+def _sloped(error: Any, total: Any, low: Any, high: Any) -> tuple[Any, Any]:
+    zero = splat(error, 0.0)
+    slope = select_less(zero, error, splat(error, high), select_less(error, zero, splat(error, low), error))
+    return fma(slope, error, total), slope
+
+
+@inlined
+def _read_first(pointer: Any, i: int, n: int) -> Any:
+    return load_first(pointer, i, n, 0.0)
+
+
+@inlined
+def _write_first(pointer: Any, i: int, value: Any, n: int) -> None:
+    store_first(pointer, i, value, n)
+
+
+@inlined
+def _read_whole(pointer: Any, i: int, n: int) -> Any:
+    return load(pointer, i)
+
+
+@inlined
+def _write_whole(pointer: Any, i: int, value: Any, n: int) -> None:
+    store(pointer, i, value)
+
+
+@inlined
+def _errors(
+    kind: Any,
+    read: Any,
+    write: Any,
+    function: Any,
+    derivative: Any,
+    z: Any,
+    y: Any,
+    delta: Any,
+    n: int,
+    low: Any,
+    high: Any,
+    scale: Any,
+) -> Any:
+    """Overwrite z by h = function(z), write scale f'(h - y)/c h'(z) to delta, return the lanes' sums of f(h - y)."""
+    total = splat(z, 0.0)
+    for i in range(0, n, lanes(z)):
+        h = function(read(z, i, n - i))
+        error = keep_first(h - read(y, i, n - i), n - i)
+        total, slope = kind(error, total, low, high)
+        write(z, i, h, n - i)
+        write(delta, i, slope * derivative(h) * splat(z, scale), n - i)
+    return total
+
+
+@inlined
+def _identity(z: Any) -> Any:
+    return z
+
+
+@inlined
+def _errors_of(
+    kind: Any,
+    read: Any,
+    write: Any,
+    activation: int,
+    z: Any,
+    y: Any,
+    delta: Any,
+    n: int,
+    low: Any,
+    high: Any,
+    scale: Any,
+) -> Any:
+    if activation == SIGMOID:
+        return _errors(kind, read, write, elementary.sigmoid, sigmoid_derivative, z, y, delta, n, low, high, scale)
+    if activation == TANH:
+        return _errors(kind, read, write, elementary.tanh, tanh_derivative, z, y, delta, n, low, high, scale)
+    if activation == RELU:
+        return _errors(kind, read, write, elementary.relu, relu_derivative, z, y, delta, n, low, high, scale)
+    return _errors(kind, read, write, _identity, identity_derivative, z, y, delta, n, low, high, scale)
+
+
+def _make(name: str, kind: Any) -> Callable[..., Any]:
+    """Compile a kind of loss for rows of samples; softmax has a function of its own.
+
+    The compiled function overwrites the logits z by the outputs h, writes scale times f'(h - y)/c times dh/dz to delta
+    and returns ``sum(f(h - y))``. All are pointers to n elements.
+    """
+
+    @named(name)
+    def errors(activation: int, z: Any, y: Any, delta: Any, n: int, low: Any, high: Any, scale: Any) -> Any:
+        return sum_lanes(_errors_of(kind, _read_first, _write_first, activation, z, y, delta, n, low, high, scale))
+
+    return kernel(errors)
+
+
+def _make_in_lanes(name: str, kind: Any) -> Callable[..., Any]:
+    """Compile the same for n samples in `n_out` rows of outputs, in memory up to the next whole vector.
+
+    What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
+    """
+
+    @named(name)
+    def errors(
+        activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, low: Any, high: Any, scale: Any
+    ) -> Any:
+        total = splat(z, 0.0)
+        for j in range(n_out):
+            row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
+            total = total + _errors_of(
+                kind, _read_whole, _write_whole, activation, row_z, row_y, row_delta, n, low, high, scale
+            )
+        return sum_lanes(total)
+
+    return kernel(errors)
+
+
+squared_errors = _make("squared_errors", _squared)
+clamped_errors = _make("clamped_errors", _clamped)
+sloped_errors = _make("sloped_errors", _sloped)
+squared_errors_in_lanes = _make_in_lanes("squared_errors_in_lanes", _squared)
+clamped_errors_in_lanes = _make_in_lanes("clamped_errors_in_lanes", _clamped)
+sloped_errors_in_lanes = _make_in_lanes("sloped_errors_in_lanes", _sloped)
+
+
+@kernel
+def squared_errors_of_softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
+    """Do what `squared_errors` does for softmax of the rows of (rows, columns) logits."""
+    activate(SOFTMAX, z, rows, columns)
+    total = squared_errors(IDENTITY, z, y, delta, rows * columns, 0.0, 0.0, scale)
+    multiply_by_derivative(SOFTMAX, z, delta, rows, columns)
+    return total
+
+
+@kernel
+def squared_errors_of_softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
+    """Do what `squared_errors_in_lanes` does, for softmax."""
+    VL = lanes(z)
+    for i in range(0, n, VL):
+        softmax_in_lanes(advance(z, i), n_out, stride)
+    total = squared_errors_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, 0.0, 0.0, scale)
+    for i in range(0, n, VL):
+        softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)
+    return total

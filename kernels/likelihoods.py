@@ -1,0 +1,148 @@
+"""Negative log-likelihoods, computed from the logits: finite where an output rounds to 0 or 1, and delta is h - y.
+
+======== ============ =============================================
+outputs  the loss is  of a row, with outputs h and targets y
+======== ============ =============================================
+softmax  cross_entropy ``-sum y log h``, y summing to any total
+sigmoid  cross_entropy ``-sum (y log h + (1 - y) log(1 - h))``
+exp      poisson       ``sum (y log(y/h) - y + h)``, 0 log 0 being 0
+======== ============ =============================================
+
+The output activation tells which it is. Logarithms of single numbers are taken in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kernels import elementary
+from kernels._jit import inlined, kernel
+from kernels.activations import EXP, SIGMOID, SOFTMAX, softmax_in_lanes, softmax_row
+from kernels.simd import (
+    absolute,
+    advance,
+    fma,
+    get,
+    keep_first,
+    lanes,
+    load,
+    load_first,
+    splat,
+    store,
+    store_first,
+)
+
+
+@kernel
+def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, totals: Any) -> Any:
+    """Do what `likelihood` does for softmax and n samples in rows of outputs.
+
+    With t the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
+    """
+    VL, loss = lanes(z), 0.0
+    for i in range(0, n, VL):
+        column_z, column_y, column_delta = advance(z, i), advance(y, i), advance(delta, i)
+        largest, weighted, target_sum = load(column_z, 0), splat(z, 0.0), splat(z, 0.0)
+        for j in range(1, n_out):
+            largest = max(largest, load(column_z, j * stride))
+        for j in range(n_out):
+            target = load(column_y, j * stride)
+            weighted = fma(target, load(column_z, j * stride) - largest, weighted)
+            target_sum = target_sum + target
+        exp_sum = softmax_in_lanes(column_z, n_out, stride)[1]
+        store(totals, 0, exp_sum)
+        store(totals, VL, target_sum)
+        store(totals, 2 * VL, weighted)
+        for s in range(min(VL, n - i)):
+            log_sum = math.log(np.float64(get(totals, s)))
+            loss += np.float64(get(totals, VL + s)) * log_sum - np.float64(get(totals, 2 * VL + s))
+        for j in range(n_out):
+            error = load(column_z, j * stride) * target_sum - load(column_y, j * stride)
+            store(column_delta, j * stride, keep_first(error, n - i) * splat(z, scale))
+    return loss
+
+
+@inlined
+def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    weighted, total = 0.0, 0.0
+    for j in range(n):
+        weighted += np.float64(get(y, j)) * np.float64(get(z, j))
+        total += np.float64(get(y, j))
+    largest, exp_sum = softmax_row(z, n)
+    for j in range(0, n, lanes(z)):
+        h, target = load_first(z, j, n - j, 0.0), load_first(y, j, n - j, 0.0)
+        store_first(delta, j, (h * total - target) * splat(z, scale), n - j)
+    return total * (np.float64(largest) + math.log(np.float64(exp_sum))) - weighted
+
+
+@inlined
+def _sigmoid(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    total = 0.0
+    VL = lanes(z)
+    for i in range(0, n, VL):
+        logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
+        store_first(delta, i, elementary.exp(splat(z, 0.0) - absolute(logits)), n - i)
+        for j in range(i, min(i + VL, n)):
+            logit = np.float64(get(z, j))
+            total += max(logit, 0.0) - logit * np.float64(get(y, j)) + math.log1p(np.float64(get(delta, j)))
+        h = elementary.sigmoid(logits)
+        store_first(z, i, h, n - i)
+        store_first(delta, i, (h - target) * splat(z, scale), n - i)
+    return total
+
+
+@inlined
+def _exp(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
+    """Sum ``y (log y - z - 1) + h``, in which h only comes from the exponential."""
+    total = 0.0
+    VL = lanes(z)
+    for i in range(0, n, VL):
+        logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
+        h = elementary.exp(logits)
+        store_first(delta, i, h, n - i)
+        for j in range(i, min(i + VL, n)):
+            count = np.float64(get(y, j))
+            total += np.float64(get(delta, j))
+            if count != 0.0:
+                total += count * (math.log(count) - np.float64(get(z, j)) - 1.0)
+        store_first(z, i, h, n - i)
+        store_first(delta, i, (h - target) * splat(z, scale), n - i)
+    return total
+
+
+@kernel
+def likelihood(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
+    """Overwrite the logits z by the outputs h, write scale times dL/dz to delta, return L summed over the rows.
+
+    All are pointers to (rows, columns) elements.
+    """
+    if activation == SIGMOID:
+        return _sigmoid(z, y, delta, rows * columns, scale)
+    if activation == EXP:
+        return _exp(z, y, delta, rows * columns, scale)
+    total = 0.0
+    for i in range(rows):
+        offset = i * columns
+        total += _softmax_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
+    return total
+
+
+@inlined
+def likelihood_in_lanes(
+    activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
+) -> Any:
+    """Do what `likelihood` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
+
+    What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
+    """
+    if activation == SOFTMAX:
+        return _softmax_in_lanes(z, y, delta, n_out, n, stride, scale, scratch)
+    total, VL = 0.0, lanes(z)
+    for j in range(n_out):
+        row = j * stride
+        store(delta, row + (n - 1) // VL * VL, splat(z, 0.0))
+        total += likelihood(activation, advance(z, row), advance(y, row), advance(delta, row), 1, n, scale)
+    return total
