@@ -1,4 +1,4 @@
-"""Elementary functions of a vector: exp, sigmoid, tanh, relu.
+"""Elementary functions of a vector: exp, sigmoid, tanh, log1p up to 1, relu.
 
 All are branch-free, exact at +-infinity and pass NaN on. The exponential is ``2**n * exp(r)`` with ``n = round(x / ln
 2)``, ``r = x - n ln 2`` in two steps (Cody and Waite, 1980) and ``exp(r) - 1 - r = r**2 q(r)`` for a polynomial q
@@ -233,6 +233,51 @@ def tanh(z: Any) -> Any:
 def _tanh_overload(z):
     tanh_of_type = _tanh_32 if z.dtype.bitwidth == 32 else _tanh_64
     return lambda z: tanh_of_type(z)
+
+
+@inlined
+def _atanh_remainder_32(square: Any) -> Any:
+    """Return p with atanh(s) = s + s**3 p for square = s**2 <= 1/9."""
+    p = fma(splat(square, 0.13425749011418576), square, splat(square, 0.14118309902655241))
+    p = fma(p, square, splat(square, 0.20003780322455603))
+    return fma(p, square, splat(square, 0.3333332016834962))
+
+
+@inlined
+def _atanh_remainder_64(square: Any) -> Any:
+    """Return p with atanh(s) = s + s**3 p for square = s**2 <= 1/9."""
+    p = fma(splat(square, 0.080820228059717661105), square, splat(square, 0.044003692430723369411))
+    p = fma(p, square, splat(square, 0.060005364047953562676))
+    p = fma(p, square, splat(square, 0.066570721048274680752))
+    p = fma(p, square, splat(square, 0.076927850324793115517))
+    p = fma(p, square, splat(square, 0.090908947180664290846))
+    p = fma(p, square, splat(square, 0.11111111358713931495))
+    p = fma(p, square, splat(square, 0.14285714283554378581))
+    p = fma(p, square, splat(square, 0.20000000000007291337))
+    return fma(p, square, splat(square, 0.33333333333333329281))
+
+
+def _atanh_remainder(square: Any) -> Any:
+    """Return p with atanh(s) = s + s**3 p for square = s**2 <= 1/9."""
+    raise NotImplementedError("compiled code only")
+
+
+@inlined_for(_atanh_remainder)
+def _atanh_remainder_overload(square):
+    remainder = _atanh_remainder_32 if square.dtype.bitwidth == 32 else _atanh_remainder_64
+    return lambda square: remainder(square)
+
+
+@inlined
+def log1p_of_share(x: Any) -> Any:
+    """Return log(1 + x) for a vector of 0 <= x <= 1: twice the inverse hyperbolic tangent of s = x / (2 + x).
+
+    Its series in s**2 <= 1/9 is replaced by a polynomial at the Chebyshev nodes (relative error 2e-8 in float32, 5e-18
+    in float64).
+    """
+    twice_s = x / (x + 2.0) * 2.0
+    square = twice_s * twice_s * 0.25
+    return fma(twice_s * square, _atanh_remainder(square), twice_s)
 
 
 @inlined

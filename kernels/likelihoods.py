@@ -33,6 +33,7 @@ from kernels.simd import (
     splat,
     store,
     store_first,
+    sum_lanes,
 )
 
 
@@ -80,18 +81,16 @@ def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
 
 @inlined
 def _sigmoid(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
-    total = 0.0
-    VL = lanes(z)
+    """Sum ``max(z, 0) - z y + log(1 + exp(-|z|))``."""
+    VL, zero, total = lanes(z), splat(z, 0.0), splat(z, 0.0)
     for i in range(0, n, VL):
         logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
-        store_first(delta, i, elementary.exp(splat(z, 0.0) - absolute(logits)), n - i)
-        for j in range(i, min(i + VL, n)):
-            logit = np.float64(get(z, j))
-            total += max(logit, 0.0) - logit * np.float64(get(y, j)) + math.log1p(np.float64(get(delta, j)))
+        log = elementary.log1p_of_share(elementary.exp(-absolute(logits)))
+        total = total + keep_first(fma(-logits, target, max(zero, logits)) + log, n - i)
         h = elementary.sigmoid(logits)
         store_first(z, i, h, n - i)
         store_first(delta, i, (h - target) * splat(z, scale), n - i)
-    return total
+    return np.float64(sum_lanes(total))
 
 
 @inlined

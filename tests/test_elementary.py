@@ -58,6 +58,13 @@ def _tanh(x: Any, out: Any) -> None:
 
 
 @njit(error_model="numpy")
+def _log1p_of_share(x: Any, out: Any) -> None:
+    source, target = address(x, 0), address(out, 0)
+    for i in range(0, x.size, lanes(source)):
+        store_first(target, i, elementary.log1p_of_share(load_first(source, i, x.size - i, 0.0)), x.size - i)
+
+
+@njit(error_model="numpy")
 def _relu(x: Any, out: Any) -> None:
     source, target = address(x, 0), address(out, 0)
     for i in range(0, x.size, lanes(source)):
@@ -234,6 +241,21 @@ def test_outputs_stay_in_range_and_tanh_is_odd(dtype: str) -> None:
     assert ((sigmoid >= 0) & (sigmoid <= 1)).all()
     assert (np.abs(tanh) <= 1).all()
     assert evaluate("tanh", -x).tobytes() == (-tanh).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_log1p_from_0_to_1_is_off_by_at_most_2_ulp(dtype: str) -> None:
+    if dtype == "float64" and not EXACT_IS_LONGER:
+        pytest.skip("NumPy has no type longer than float64 here")
+    exponents = all_exponents(dtype)
+    dense = np.linspace(0, 1, 400_001).astype(dtype)
+    x = np.concatenate([exponents[(exponents >= 0) & (exponents <= 1)], dense])
+    out = np.empty_like(x)
+    _log1p_of_share(x, out)
+    errors = ulp_errors(out, np.log1p(x.astype(EXACT)))
+    worst = int(errors.argmax())
+    assert errors[worst] <= 2, f"log1p({x[worst]!r}) is off by {float(errors[worst]):.2f} ULP"
+    assert out[x == 0].tobytes() == x[x == 0].tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
