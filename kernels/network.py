@@ -14,6 +14,7 @@ import numpy as np
 from kernels import samples_in_lanes, samples_in_rows
 from kernels._jit import called, entry_point, inlined
 from kernels.activations import activate
+from kernels.dropout import no_dropout
 from kernels.gradient_terms import add_penalty_gradient, sum_of_magnitudes, sum_of_squares
 from kernels.micro_kernels import ZERO
 from kernels.packing import copy_block
@@ -133,7 +134,7 @@ def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: 
     n_out = out.shape[1]
     for start in range(0, x.shape[0], memory.batch_size):
         rows = min(memory.batch_size, x.shape[0] - start)
-        z = output_logits(layers, address(parameters, 0), address(x, start * x.shape[1]), rows, memory)
+        z = output_logits(layers, address(parameters, 0), address(x, start * x.shape[1]), rows, memory, no_dropout())
         activate(get(layers.activations, layers.n_layers - 1), z, rows, n_out)
         copy_block(z, n_out, rows, n_out, address(out, start * n_out), n_out)
 
@@ -155,8 +156,8 @@ def _loss_and_gradients(
     take_batch(layers, x, y, row_weights, weighted, layers.sizes, False, rows, memory)
     weights, weight = address(parameters, 0), total_weight(row_weights, rows, weighted)
     scale = 1.0 if objective.article else 1.0 / weight
-    loss = to_deltas(layers, weights, x, y, row_weights, weighted, rows, memory, scale) / weight
-    accumulate(layers, weights, x, rows, memory, memory.gradients, ZERO)
+    loss = to_deltas(layers, weights, x, y, row_weights, weighted, rows, memory, scale, no_dropout()) / weight
+    accumulate(layers, weights, x, rows, memory, memory.gradients, ZERO, no_dropout())
     if objective.l2 != 0.0 or objective.l1 != 0.0:
         loss += add_penalties(layers, weights, weight, memory, objective) / weight
     return loss

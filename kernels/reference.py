@@ -12,10 +12,11 @@ from itertools import pairwise
 import numpy as np
 
 from kernels.activations import EXP, RELU, SIGMOID, SOFTMAX, TANH
+from kernels.dropout import NO_DROPOUT, dropout_of_step, kept_units
 from kernels.reference_losses import errors_to_slopes, is_of_logits, likelihood
 from kernels.reference_optimizers import take_step
 from kernels.sampling import shuffle_inplace
-from kernels.structs import Network, Objective, Optimizer, Order, Progress, Recorder, Samples
+from kernels.structs import Dropout, Network, Objective, Optimizer, Order, Progress, Recorder, Samples
 from kernels.workspace import Workspace
 
 
@@ -135,18 +136,21 @@ class _Layers:
             offset, h_offset = bias_end, h_offset + workspace.batch_size * n_out
 
 
-def _run_layers(layers: _Layers, x: np.ndarray) -> np.ndarray:
+def _run_layers(layers: _Layers, x: np.ndarray, dropout: Dropout = NO_DROPOUT) -> np.ndarray:
     """Run all layers, leaving the last one's logits unactivated."""
     h = x
     for layer, z in enumerate(layers.outputs):
         affine(h, layers.weights[layer], layers.biases[layer], z)
         if layer < len(layers.outputs) - 1:
             activate_inplace(layers.activations[layer], z)
+            if dropout.share > 0.0:
+                z *= kept_units(dropout, layer, *z.shape)
+                z *= z.dtype.type(1 / (1 - dropout.share))
         h = z
     return h
 
 
-def _backward(layers: _Layers, x: np.ndarray) -> None:
+def _backward(layers: _Layers, x: np.ndarray, dropout: Dropout) -> None:
     for layer in reversed(range(len(layers.weights))):
         h = layers.outputs[layer - 1] if layer else x
         delta = layers.deltas[layer]
@@ -155,7 +159,12 @@ def _backward(layers: _Layers, x: np.ndarray) -> None:
             np.sum(delta, axis=0, out=layers.d_biases[layer])
         if layer:
             matmul_nt(delta, layers.weights[layer], layers.deltas[layer - 1])
-            multiply_by_derivative_inplace(layers.activations[layer - 1], h, layers.deltas[layer - 1])
+            below = layers.deltas[layer - 1]
+            if dropout.share > 0.0:
+                h = h * h.dtype.type(1 - dropout.share)
+                below *= kept_units(dropout, layer - 1, *below.shape)
+                below *= below.dtype.type(1 / (1 - dropout.share))
+            multiply_by_derivative_inplace(layers.activations[layer - 1], h, below)
 
 
 def _add_penalties(layers: _Layers, weight_sum: float, objective: Objective) -> float:
@@ -178,13 +187,15 @@ def _total_weight(samples: Samples) -> float:
     return (float(samples.weights.sum()) or 1.0) if samples.weights.size else float(len(samples.x))
 
 
-def _loss_and_gradients(network: Network, layers: _Layers, samples: Samples, objective: Objective) -> float:
+def _loss_and_gradients(
+    network: Network, layers: _Layers, samples: Samples, objective: Objective, dropout: Dropout = NO_DROPOUT
+) -> float:
     weight = _total_weight(samples)
-    z = _run_layers(layers, samples.x)
+    z = _run_layers(layers, samples.x, dropout)
     scale = 1.0 if objective.article else 1.0 / weight
     loss, activation, delta = network.loss, layers.activations[-1], layers.deltas[-1]
     total = output_delta(loss, network.loss_parameter, activation, z, samples.y, delta, scale, samples.weights)
-    _backward(layers, samples.x)
+    _backward(layers, samples.x, dropout)
     penalty = _add_penalties(layers, weight, objective) if objective.l2 or objective.l1 else 0.0
     return (total + penalty) / weight
 
@@ -302,7 +313,8 @@ def train(
                 if rows not in layers_of_rows:
                     layers_of_rows[rows] = _Layers(network, parameters, workspace, rows)
                 layers = layers_of_rows[rows]
-                loss = _loss_and_gradients(network, layers, batch, objective)
+                dropout = dropout_of_step(objective, int(optimizer.steps[0]))
+                loss = _loss_and_gradients(network, layers, batch, objective, dropout)
                 if recorded or careful or objective.clip_norm > 0.0 or not math.isfinite(loss):
                     norm = _norm(gradients)
                 if not math.isfinite(loss):
@@ -318,6 +330,8 @@ def train(
                     return Progress(records, period, step, norm)
                 if recorded:
                     error_sum += float(np.abs(batch.y - layers.outputs[-1]).sum())
+                if objective.weight_decay > 0.0:
+                    parameters *= parameters.dtype.type(1.0 - rate * objective.weight_decay)
                 np.add(parameters, update, out=parameters)
                 loss_sum += loss * rows
                 rows_sum += rows

@@ -39,7 +39,7 @@ from kernels.lane_kernels import (
 )
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
 from kernels.simd import absolute, advance, get, keep_first, lanes, load, put, select_less, splat, sum_lanes
-from kernels.structs import Layers, Samples
+from kernels.structs import Dropout, Layers, Samples
 from kernels.workspace import Memory
 
 
@@ -178,10 +178,12 @@ def to_deltas(
     rows: int,
     memory: Memory,
     scale: float,
+    dropout: Dropout,
 ) -> float:
     """Run each block of the loaded batch forward, and its delta, times scale, back to the first layer.
 
-    Returns the loss summed over the samples, which have no weights here. Deltas lie as the outputs do.
+    Returns the loss summed over the samples, which have no weights here, and no unit is left out. Deltas lie as the
+    outputs do.
     """
     n_layers, VL, B = network.n_layers, lanes(x), _block_size(x)
     n_blocks, n_features, n_outputs = _most_blocks(x, memory), get(network.sizes, 0), get(network.sizes, n_layers)
@@ -238,7 +240,9 @@ def _add_weight_gradient(
 
 
 @inlined
-def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int) -> None:
+def accumulate(
+    network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int, dropout: Dropout
+) -> None:
     """Turn the deltas of all blocks into all gradients at `target`, or add them there where start is PREVIOUS."""
     VL, B, n_blocks = lanes(x), _block_size(x), _most_blocks(x, memory)
     n_vectors, extra = (rows + VL - 1) // VL, 1 if network.bias else 0

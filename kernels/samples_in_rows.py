@@ -15,12 +15,13 @@ from typing import Any
 from kernels._jit import called, inlined, kernel
 from kernels.activations import activate, multiply_by_derivative
 from kernels.blocking import MR, NV, VECTOR_BYTES, padded_width
+from kernels.dropout import drop_units, multiply_by_dropped_derivative, no_dropout
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
 from kernels.losses import output_delta, sum_of_absolute_errors, weighted_output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.packing import copy_block
 from kernels.simd import advance, get, lanes, load_first, put, splat, store_first
-from kernels.structs import Layers
+from kernels.structs import Dropout, Layers
 from kernels.team import Team, meet, share
 from kernels.tiles import tile
 from kernels.workspace import CHUNK_ROWS, Memory
@@ -92,7 +93,7 @@ def _add_column_sums(delta: Any, stride: int, rows: int, columns: int, start: in
 
 
 @called
-def output_logits(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory) -> Any:
+def output_logits(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, dropout: Dropout) -> Any:
     """Run all layers, leaving the last one's logits unactivated; return the pointer to them.
 
     Of the last layer a thread computes its share of the rows, in whole chunks, and does not wait for the others.
@@ -123,6 +124,8 @@ def output_logits(network: Layers, parameters: Any, x: Any, rows: int, memory: M
             )  # fmt: skip
             if hidden and not fused:
                 activate(activation, block, m, n)
+            if hidden and dropout.share > 0.0:
+                drop_units(dropout, layer, block, stride, m, n, i * n_out + j, n_out)
         if not hidden:
             return z
         meet(team)
@@ -170,13 +173,14 @@ def to_deltas(
     rows: int,
     memory: Memory,
     scale: float,
+    dropout: Dropout,
 ) -> Any:
     """Run all layers, write scale times the last layer's delta, return the loss summed over the rows.
 
     Both are of each row as often as `weights` says, if `weighted`. The sum is over chunks of rows, whichever thread
     computes which.
     """
-    z = output_logits(network, parameters, x, rows, memory)
+    z = output_logits(network, parameters, x, rows, memory, dropout)
     activation, n_out = get(network.activations, network.n_layers - 1), get(network.sizes, network.n_layers)
     first, last = share(rows, CHUNK_ROWS, memory.team)
     for i in range(first, last, CHUNK_ROWS):
@@ -201,7 +205,9 @@ def to_deltas(
 
 
 @called
-def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int) -> None:
+def accumulate(
+    network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int, dropout: Dropout
+) -> None:
     """Turn the last layer's delta into the gradients of all layers.
 
     Gradients are written to the pointer `target`, in the layout of the parameters: in place of what is there, or, where
@@ -221,7 +227,8 @@ def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memo
             h_stride = output_stride(x, n_in, True)
             h_offset -= memory.batch_size * h_stride
             h = advance(memory.outputs, h_offset)
-            activation, fused = get(network.activations, layer - 1), n_in >= lanes(x)
+            activation, dropped = get(network.activations, layer - 1), dropout.share > 0.0
+            fused = n_in >= lanes(x) and not dropped
             i, m, j, n = _shares(rows, MR, n_in, x, team)
             if m > 0 and n > 0:
                 place = i * h_stride + j
@@ -231,7 +238,12 @@ def accumulate(network: Layers, parameters: Any, x: Any, rows: int, memory: Memo
                     advance(parameters, offset + j * w_stride), UNIT, w_stride, block, h_stride, ZERO, delta,
                     TIMES_DERIVATIVE if fused else NOTHING, activation, h_block, memory.packed,
                 )  # fmt: skip
-                if not fused:
+                if dropped:
+                    first_unit = i * n_in + j
+                    multiply_by_dropped_derivative(
+                        dropout, layer - 1, activation, h_block, block, h_stride, m, n, first_unit, n_in
+                    )
+                elif not fused:
                     multiply_by_derivative(activation, h_block, block, m, n)
             meet(team)
         d_weight = advance(target, offset)
@@ -287,7 +299,9 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
     for start in range(0, n, memory.batch_size):
         rows = min(memory.batch_size, n - start)
         rows_x, rows_y = advance(x, start * n_in), advance(y, start * n_out)
-        total += to_deltas(network, parameters, rows_x, rows_y, memory.batch_weights, False, rows, memory, 1.0)
+        total += to_deltas(
+            network, parameters, rows_x, rows_y, memory.batch_weights, False, rows, memory, 1.0, no_dropout()
+        )
         h = advance(memory.outputs, _outputs_offset(network, x, memory))
         for i in range(rows):
             if _is_correct(advance(h, i * n_out), advance(rows_y, i * n_out), n_out):

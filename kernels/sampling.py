@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels._jit import called, entry_point
+from kernels._jit import called, entry_point, inlined
+
+# What SplitMix64 adds to its state for each number.
+SPLITMIX_STEP = 0x9E3779B97F4A7C15
+
+
+def mix(bits: np.uint64) -> np.uint64:
+    """Return 64 bits that look random for each of a sequence of states: SplitMix64's output function."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+mixed = inlined(mix)
 
 
 @called
 def _next_random(state: np.ndarray) -> np.uint64:
     """Advance the state (uint64, one element) and return 64 random bits."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    bits = state[0]
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    state[0] += np.uint64(SPLITMIX_STEP)
+    return mixed(state[0])
 
 
 @called

@@ -94,12 +94,19 @@ class Objective(NamedTuple):
     clip_norm : largest global norm of a gradient; 0 leaves gradients alone.
     article : take the update of the article: the gradient of N times the squared error, plus the scalar
         ``l2 sum(w**2)`` of a weight matrix on each of its entries.
+    weight_decay : each step first takes this share, times the learning rate, off every parameter (Loshchilov and
+        Hutter, 2019; of biases too, as PyTorch's AdamW does).
+    dropout : the share of the hidden units that a training step leaves out; see `dropout`.
+    dropout_seed : int64, what the units are chosen by.
     """
 
     l2: float
     l1: float
     clip_norm: float
     article: bool
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    dropout_seed: int = 0
 
 
 class Optimizer(NamedTuple):
@@ -129,6 +136,13 @@ class Rule(NamedTuple):
     epsilon: float
     first: Any
     second: Any
+
+
+class Dropout(NamedTuple):
+    """What one step leaves out: a share of the hidden units, chosen by a key; see `dropout`."""
+
+    share: float
+    key: Any
 
 
 class Recorder(NamedTuple):

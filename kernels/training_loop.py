@@ -17,6 +17,7 @@ from kernels import samples_in_lanes as in_lanes
 from kernels import samples_in_rows as in_rows
 from kernels._jit import entry_point, inlined
 from kernels.blocking import KC
+from kernels.dropout import dropout_of
 from kernels.gradient_terms import global_norm, scale_inplace
 from kernels.micro_kernels import PREVIOUS, ZERO
 from kernels.network import (
@@ -109,7 +110,8 @@ def _train(
     )  # fmt: skip
     steps_taken = optimizer.steps[0]
     penalised = objective.l2 != 0.0 or objective.l1 != 0.0
-    unmodified = not penalised and objective.clip_norm == 0.0 and rule.kind == SGD
+    decay = objective.weight_decay
+    unmodified = not penalised and objective.clip_norm == 0.0 and decay == 0.0 and rule.kind == SGD
     one_batch = order.order.size == 0 and memory.batch_size == n_samples
     start = order.position[0]
     meet(team)  # before the first moves it
@@ -133,12 +135,14 @@ def _train(
             weight = total_weight(batch_weights, rows, weighted)
             gradient_scale = 1.0 if objective.article else 1.0 / weight
             factor, step_size = (-rate * gradient_scale, -1.0) if in_place else (gradient_scale, rate)
-            loss = to_deltas(layers, weights, batch_x, batch_y, batch_weights, weighted, rows, memory, factor) / weight
+            dropout = dropout_of(objective, steps_taken)
+            loss = to_deltas(layers, weights, batch_x, batch_y, batch_weights, weighted, rows, memory, factor, dropout)
+            loss /= weight
             direct = in_place and not recorded and not careful and rows <= ONE_PASS
             if not math.isfinite(loss) and not recorded and not careful:
                 return Progress(records, period, step, norm)
             target, start_of_sums = (weights, PREVIOUS) if direct else (memory.gradients, ZERO)
-            accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums)
+            accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums, dropout)
             if not direct:
                 if penalised:
                     loss += add_penalties(layers, weights, weight, memory, objective) / weight
@@ -158,6 +162,8 @@ def _train(
                     error_sum += absolute_error(layers, batch_y, rows, memory)
                     meet(team)
                 first, last = share(n_parameters, lanes(weights), team)
+                if decay > 0.0:
+                    scale_inplace(advance(weights, first), last - first, 1.0 - rate * decay)
                 update(rule, weights, memory.gradients, first, last, step_size)
                 meet(team)
             steps_taken += 1

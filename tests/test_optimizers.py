@@ -39,7 +39,7 @@ class Formula:
         self.t += 1
         if self.solver == "sgd":
             return -RATE * g, RATE * np.abs(g)
-        if self.solver == "adam":
+        if self.solver in ("adam", "adamw"):
             beta_1, beta_2 = CONSTANTS["beta_1"], CONSTANTS["beta_2"]
             self.first = beta_1 * self.first + (1 - beta_1) * g
             self.first_size = beta_1 * self.first_size + (1 - beta_1) * np.abs(g)
@@ -149,6 +149,27 @@ def test_a_step_that_would_leave_the_finite_numbers_is_not_taken(backend: str, s
         np.testing.assert_array_equal(model.parameters, expected.parameters)
 
 
+@pytest.mark.parametrize("shape", SIZES)
+@pytest.mark.parametrize("solver", ["sgd", "nesterov", "adamw"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_weight_decay_takes_its_share_off_every_parameter_beside_the_step(
+    backend: str, solver: str, shape: str
+) -> None:
+    decay, ends = 0.3, []
+    for weight_decay in (0.0, decay):
+        generator = np.random.default_rng(3)
+        model = random_network(generator, SIZES[shape], dtype="float64", backend=backend, activation="tanh")
+        X, Y = random_samples(generator, model, N_ROWS)
+        before = model.parameters.copy()
+        terms = objective(weight_decay=weight_decay)
+        model.start_run(X, Y, terms=terms, optimizer=optimizer(solver, **CONSTANTS)).advance(np.array([RATE]))
+        ends.append(model.parameters)
+    expected = ends[0] - RATE * decay * before
+    # In place or beside the parameters, a gradient of N_ROWS terms rounds otherwise; adam divides it by its own size.
+    allowed = 4 * N_ROWS * unit_roundoff("float64") * (np.abs(before) + np.abs(ends[0] - before) + RATE)
+    assert (np.abs(ends[1] - expected) <= allowed).all()
+
+
 def test_adam_learns_what_plain_steps_of_its_rate_do_not() -> None:
     X = np.random.default_rng(0).normal(size=(200, 2)) * [1e-3, 1e3]
     Y = (X[:, :1] > 0).astype(float)
@@ -163,9 +184,9 @@ def test_adam_learns_what_plain_steps_of_its_rate_do_not() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"solver": "lbfgs"}, r"^solver: 'lbfgs' given, one of sgd, momentum, nesterov, adam accepted$"),
+        ({"solver": "lbfgs"}, r"^solver: 'lbfgs' given, one of sgd, momentum, nesterov, adam, adamw accepted$"),
         ({"momentum": 1.5}, r"^momentum: 1.5 given, a number of at least 0 and at most 1 accepted$"),
-        ({"solver": "adam", "beta_1": 1.0}, r"^beta_1: 1 given, a number of at least 0 and below 1 accepted$"),
+        ({"solver": "adamw", "beta_1": 1.0}, r"^beta_1: 1 given, a number of at least 0 and below 1 accepted$"),
         ({"beta_2": -0.1}, r"^beta_2: -0.1 given, a finite number of at least 0 accepted$"),
         ({"epsilon": 0}, r"^epsilon: 0 given, a finite number above 0 accepted$"),
     ],

@@ -62,9 +62,13 @@ def train(
     ] = None,
     shuffle: Annotated[bool | None, typer.Option("--shuffle/--no-shuffle", help="Reorder the rows each epoch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Rate of the first epoch.")] = None,
-    solver: Annotated[str | None, typer.Option(help="sgd, momentum, nesterov or adam.")] = None,
+    solver: Annotated[str | None, typer.Option(help="sgd, momentum, nesterov, adam or adamw.")] = None,
     momentum: Annotated[float | None, typer.Option(help="Of the solvers momentum and nesterov.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="constant, step, exponential or cosine.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of adamw: the share of the weights that a step takes off, times its rate.")
+    ] = None,
+    dropout: Annotated[float | None, typer.Option(help="Share of the hidden units that each step leaves out.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, step, exponential, cosine or warmup.")] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Scale gradients down to this global norm.")] = None,
     l1: Annotated[float | None, typer.Option(help="Coefficient of the sum of weights' magnitudes.")] = None,
     l2: Annotated[
@@ -111,6 +115,8 @@ def train(
         "learning_rate": learning_rate,
         "solver": solver,
         "momentum": momentum,
+        "weight_decay": weight_decay,
+        "dropout": dropout,
         "schedule": schedule,
         "clip_norm": clip_norm,
         "l1": l1,

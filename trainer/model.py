@@ -125,7 +125,8 @@ class MLP:
         n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
         n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
         self.parameters = aligned_zeros(n_weights + n_biases, self.dtype)
-        weight_seed, shuffle_seed = np.random.SeedSequence(random_state).spawn(2)
+        weight_seed, shuffle_seed, dropout_seed = np.random.SeedSequence(random_state).spawn(3)
+        self.dropout_seed = int(dropout_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._shuffle_state = shuffle_seed.generate_state(1, np.uint64)
         if self.init == "article":
             self.weights = article_weights(self.layer_sizes, 2017 if random_state is None else random_state)
@@ -264,7 +265,7 @@ class MLP:
             self._network,
             self.parameters,
             samples,
-            terms,
+            terms._replace(dropout_seed=self.dropout_seed),
             optimizer or chosen_optimizer(),
             batch_size=n_samples if batch_size is None else min(batch_size, n_samples),
             shuffle_state=self._shuffle_state if shuffle else None,
@@ -287,6 +288,8 @@ class MLP:
         batch_size: int | None = None,
         shuffle: bool = False,
         clip_norm: float | None = None,
+        weight_decay: float = 0.0,
+        dropout: float = 0.0,
         schedule: str = "constant",
         optimizer: Optimizer | None = None,
     ) -> History:
@@ -308,6 +311,10 @@ class MLP:
             Draw a new order of the rows for each pass.
         clip_norm : float or None
             Scale gradients down to this global norm.
+        weight_decay : float
+            Each step first takes this share, times the learning rate, off every parameter.
+        dropout : float in [0, 1)
+            Share of the hidden units that a step leaves out.
         optimizer : Optimizer or None
             How gradients become steps, see `terms.optimizer`; None subtracts the learning rate times the gradient.
 
@@ -330,7 +337,7 @@ class MLP:
         if batch_size is not None:
             check_count("batch_size", batch_size)
         every = -(-steps // MAX_RECORDS)
-        terms = objective(l2=l2, l1=l1, clip_norm=clip_norm)
+        terms = objective(l2=l2, l1=l1, clip_norm=clip_norm, weight_decay=weight_decay, dropout=dropout)
         run = self.start_run(
             X, Y, terms=terms, optimizer=optimizer, batch_size=batch_size, shuffle=shuffle, record_every=every
         )

@@ -110,6 +110,7 @@ class Run:
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
         in_lanes = suits_lanes(network, batch_size, parameters.itemsize) and not samples.weights.size
+        in_lanes = in_lanes and objective.dropout == 0.0
         evaluated, validation = evaluated or nothing, validation or nothing
         self._evaluated = backend.to_measure(in_lanes, evaluated)
         self._validation = backend.to_measure(in_lanes, validation)
@@ -133,7 +134,9 @@ class Run:
     @property
     def memory(self) -> Optimizer:
         """The rule with what it remembers, in the layout of the parameters: for a run that goes on from here."""
-        first, second = (self._relaid(values, self._parameters.size) for values in self._optimizer[4:6])
+        first, second = (
+            self._relaid(values, self._parameters.size) for values in (self._optimizer.first, self._optimizer.second)
+        )
         return self._optimizer._replace(first=first, second=second)
 
     def _with_memory(self, optimizer: Optimizer) -> Optimizer:

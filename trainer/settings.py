@@ -45,6 +45,8 @@ class Settings:
     backend: str = "numba"
     solver: str = "sgd"
     momentum: float = 0.9
+    weight_decay: float = 0.01
+    dropout: float = 0.0
     schedule: str = "constant"
     clip_norm: float | None = None
     l1: float = 0.0
@@ -120,20 +122,22 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
         chosen.setdefault("shuffle", True)  # mini-batches in a fixed order are hardly ever meant
     merged = defaults | chosen
     check_count("epochs", merged["epochs"])
-    if merged.get("solver") == "adam":
+    if merged.get("solver") in ("adam", "adamw"):
         merged["learning_rate"] = chosen.get("learning_rate", ADAM_LEARNING_RATE)
     merged.setdefault("log_every", max(1, merged["epochs"] // MAX_DEFAULT_RECORDS))
     settings = Settings(article=preset == "article", **merged)
     _check(settings, task)
     if "momentum" in chosen and settings.solver not in WITH_MOMENTUM:
         raise InputError(f"momentum: given with the solver {settings.solver}, {' and '.join(WITH_MOMENTUM)} have one")
+    if "weight_decay" in chosen and settings.solver != "adamw":
+        raise InputError(f"weight-decay: given with the solver {settings.solver}, adamw has one; see l2 for a penalty")
     return settings
 
 
 def _check_article(chosen: Mapping[str, Any], data: str) -> None:
     if data != "xor":
         raise InputError(f"preset: article given with {data}, it is for the xor data only")
-    for option in ("shuffle", "validation", "l1", "solver"):
+    for option in ("shuffle", "validation", "l1", "solver", "dropout"):
         if chosen.get(option):
             raise InputError(f"{option}: {chosen[option]} given with the article's preset, which has none")
 
@@ -144,6 +148,8 @@ def _check(settings: Settings, task: str) -> None:
     check_choice("loss", settings.loss, LOSS_NAMES)
     check_choice("solver", settings.solver, SOLVERS)
     check_share("momentum", settings.momentum, below_one=False)
+    check_real("weight-decay", settings.weight_decay, positive=False)
+    check_share("dropout", settings.dropout)
     check_choice("schedule", settings.schedule, tuple(SCHEDULES))
     check_choice("dtype", settings.dtype, DTYPES)
     check_count("log-every", settings.log_every)

@@ -46,6 +46,8 @@ def check_arguments(estimator: Any) -> None:
     for name in ("validation_fraction", "beta_1", "beta_2"):
         check_share(name, getattr(estimator, name))
     check_share("momentum", estimator.momentum, below_one=False)
+    check_share("dropout", estimator.dropout)
+    check_real("weight_decay", estimator.weight_decay, positive=False)
     if estimator.batch_size != "auto":
         check_count("batch_size", estimator.batch_size)
     if estimator.n_iter_no_change != math.inf:
@@ -93,7 +95,10 @@ def hidden_activations(estimator: Any) -> list[str]:
 
 def objective(estimator: Any) -> Objective:
     """Return the penalty and clipping that the parameters ask for."""
-    return terms.objective(l2=estimator.alpha, clip_norm=estimator.clip_norm)
+    decay = estimator.weight_decay if estimator.solver == "adamw" else 0.0
+    return terms.objective(
+        l2=estimator.alpha, clip_norm=estimator.clip_norm, weight_decay=decay, dropout=estimator.dropout
+    )
 
 
 def optimizer(estimator: Any) -> Optimizer:

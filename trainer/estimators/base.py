@@ -170,6 +170,8 @@ class BaseMLP(BaseEstimator):
             threads=self.threads,
         )
         self._mlp.weights, self._mlp.biases = zip(*layers, strict=True)
+        if self.dropout:
+            self._mlp.dropout_seed = int(self._random_state.randint(2**31))
         forget_progress(self)
 
     def _validation_rows(self, X: Any, y: Any) -> Rows:
