@@ -76,11 +76,10 @@ def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.nda
         delta *= h
 
 
-def output_delta(
-    loss: int, parameter: float, activation: int, z: np.ndarray, y: np.ndarray, delta: np.ndarray, scale: float
-) -> float:
+def output_delta(network: Network, z: np.ndarray, y: np.ndarray, delta: np.ndarray, scale: float) -> float:
     """Overwrite the logits by the outputs, write scale times dL/dz to delta, return L summed over the rows."""
-    if is_of_logits(loss):
+    activation = int(network.activations[-1])
+    if is_of_logits(network.loss):
         total = likelihood(activation, z, y)
         activate_inplace(activation, z)
         if activation == SOFTMAX:
@@ -91,7 +90,7 @@ def output_delta(
     else:
         activate_inplace(activation, z)
         np.subtract(z, y, out=delta)
-        total = errors_to_slopes(loss, parameter, delta)
+        total = errors_to_slopes(network.loss, network.loss_parameter, delta)
         multiply_by_derivative_inplace(activation, z, delta)
     delta *= z.dtype.type(scale)
     return total
@@ -161,7 +160,7 @@ def _loss_and_gradients(network: Network, layers: _Layers, x: np.ndarray, y: np.
     rows = x.shape[0]
     z = _run_layers(layers, x)
     scale = 1.0 if objective.article else 1.0 / rows
-    total = output_delta(network.loss, network.loss_parameter, layers.activations[-1], z, y, layers.deltas[-1], scale)
+    total = output_delta(network, z, y, layers.deltas[-1], scale)
     _backward(layers, x)
     penalty = _add_penalties(layers, rows, objective) if objective.l2 or objective.l1 else 0.0
     return (total + penalty) / rows
@@ -201,9 +200,7 @@ def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, worksp
         x, y = samples.x[start : start + workspace.batch_size], samples.y[start : start + workspace.batch_size]
         layers = _Layers(network, parameters, workspace, x.shape[0])
         z = _run_layers(layers, x)
-        total += output_delta(
-            network.loss, network.loss_parameter, layers.activations[-1], z, y, layers.deltas[-1], 1.0
-        )
+        total += output_delta(network, z, y, layers.deltas[-1], 1.0)
         if y.shape[1] == 1:
             correct += int(np.count_nonzero((z >= 0.5) == (y >= 0.5)))
         else:
