@@ -78,9 +78,7 @@ def multiply_by_derivative_inplace(activation: int, h: np.ndarray, delta: np.nda
 
 
 def output_delta(
-    loss: int,
-    parameter: float,
-    activation: int,
+    network: Network,
     z: np.ndarray,
     y: np.ndarray,
     delta: np.ndarray,
@@ -95,9 +93,10 @@ def output_delta(
         total = 0.0
         for i, weight in enumerate(weights):
             row = slice(i, i + 1)
-            total += weight * output_delta(loss, parameter, activation, z[row], y[row], delta[row], scale * weight)
+            total += weight * output_delta(network, z[row], y[row], delta[row], scale * weight)
         return total
-    if is_of_logits(loss):
+    activation = int(network.activations[-1])
+    if is_of_logits(network.loss):
         total = likelihood(activation, z, y)
         activate_inplace(activation, z)
         if activation == SOFTMAX:
@@ -108,7 +107,7 @@ def output_delta(
     else:
         activate_inplace(activation, z)
         np.subtract(z, y, out=delta)
-        total = errors_to_slopes(loss, parameter, delta)
+        total = errors_to_slopes(network.loss, network.loss_parameter, delta)
         multiply_by_derivative_inplace(activation, z, delta)
     delta *= z.dtype.type(scale)
     return total
@@ -193,8 +192,7 @@ def _loss_and_gradients(
     weight = _total_weight(samples)
     z = _run_layers(layers, samples.x, dropout)
     scale = 1.0 if objective.article else 1.0 / weight
-    loss, activation, delta = network.loss, layers.activations[-1], layers.deltas[-1]
-    total = output_delta(loss, network.loss_parameter, activation, z, samples.y, delta, scale, samples.weights)
+    total = output_delta(network, z, samples.y, layers.deltas[-1], scale, samples.weights)
     _backward(layers, samples.x, dropout)
     penalty = _add_penalties(layers, weight, objective) if objective.l2 or objective.l1 else 0.0
     return (total + penalty) / weight
@@ -233,9 +231,7 @@ def _evaluate(network: Network, parameters: np.ndarray, samples: Samples, worksp
         x, y = samples.x[start : start + workspace.batch_size], samples.y[start : start + workspace.batch_size]
         layers = _Layers(network, parameters, workspace, x.shape[0])
         z = _run_layers(layers, x)
-        total += output_delta(
-            network.loss, network.loss_parameter, layers.activations[-1], z, y, layers.deltas[-1], 1.0
-        )
+        total += output_delta(network, z, y, layers.deltas[-1], 1.0)
         if y.shape[1] == 1:
             correct += int(np.count_nonzero((z >= 0.5) == (y >= 0.5)))
         else:
