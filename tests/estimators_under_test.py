@@ -21,11 +21,10 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-import os, importlib
-from sklearn import neural_network  # noqa: E402
-from sklearn.base import is_classifier  # noqa: E402
+from sklearn import neural_network
+from sklearn.base import is_classifier
 
-estimators = importlib.import_module(os.environ.get("ESTIMATORS_MODULE", "trainer.estimators"))
+from trainer import estimators
 
 MLPClassifier, MLPRegressor = estimators.MLPClassifier, estimators.MLPRegressor
 

@@ -39,9 +39,9 @@ STOCHASTIC: dict[str, dict[str, Any]] = {
 }
 SOME = ("adam", "sgd, nesterov", "sgd, invscaling")
 # The line search of lbfgs takes differences of losses and gradients, and what it concludes scales whole steps. Inputs
-# off by one unit in the last place part scikit-learn's own fits by up to 13 * u in each of these iterations. In later
-# ones it tries such long steps that probabilities reach 0 and 1.
-LBFGS = {"solver": "lbfgs", "max_iter": 4}
+# off by one unit in the last place part scikit-learn's own fits by up to 13 * u in each iteration. From these initial
+# weights no step that it tries brings a probability below 1e-6.
+LBFGS = {"solver": "lbfgs", "max_iter": 6, "random_state": 1}
 LBFGS_GROWTH = 1000
 
 
@@ -92,9 +92,9 @@ def test_wide_networks_give_scikit_learns_weights(solver: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-def test_lbfgs_weights_equal_scikit_learns_after_four_iterations(activation: str, kind: str, dtype: str) -> None:
+def test_lbfgs_weights_equal_scikit_learns_after_six_iterations(activation: str, kind: str, dtype: str) -> None:
     given, expected = fitted_twins(kind, dtype, **LBFGS, activation=activation)
-    assert_same_fit(given, expected, table(kind, dtype)[0], bound(dtype, 4, LBFGS_GROWTH))
+    assert_same_fit(given, expected, table(kind, dtype)[0], bound(dtype, 6, LBFGS_GROWTH))
 
 
 @pytest.mark.parametrize("changed", [{"max_fun": 3}, {"tol": 0.05, "max_iter": 50}, {"alpha": 1.0}], ids=str)
@@ -187,7 +187,7 @@ def test_weights_of_rows_count_as_in_scikit_learn(solver: str, kind: str, dtype:
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_of_rows_count_in_lbfgs_as_in_scikit_learn(kind: str) -> None:
     given, expected = fitted_twins(kind, weight=row_weights(), **LBFGS)
-    assert_same_fit(given, expected, table(kind)[0], bound("float64", 4, LBFGS_GROWTH))
+    assert_same_fit(given, expected, table(kind)[0], bound("float64", 6, LBFGS_GROWTH))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -235,10 +235,10 @@ def test_warm_starts_go_on_as_scikit_learns_do(solver: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["binary", "two outputs"])
 def test_warm_start_of_lbfgs_goes_on_as_scikit_learns_does(kind: str) -> None:
     X, y = table(kind)
-    pair = [make(kind, **LBFGS | {"max_iter": 2}, warm_start=True) for make in (ours, theirs)]
+    pair = [make(kind, **LBFGS | {"max_iter": 3}, warm_start=True) for make in (ours, theirs)]
     for _ in range(2):
         given, expected = (estimator.fit(X, y) for estimator in pair)
-        assert_same_fit(given, expected, X, bound("float64", 4, LBFGS_GROWTH))
+        assert_same_fit(given, expected, X, bound("float64", 6, LBFGS_GROWTH))
 
 
 def test_warm_start_after_early_stopping_takes_scikit_learns_course() -> None:
@@ -283,7 +283,7 @@ def test_sparse_rows_give_scikit_learns_weights(kind: str, solver: str, form: An
     rows = form(np.where(np.abs(X) < 0.8, 0.0, X))
     changed = LBFGS if solver == "lbfgs" else {"solver": solver}
     given, expected = (make(kind, **changed).fit(rows, y) for make in (ours, theirs))
-    relative = bound("float64", 4, LBFGS_GROWTH) if solver == "lbfgs" else bound("float64")
+    relative = bound("float64", 6, LBFGS_GROWTH) if solver == "lbfgs" else bound("float64")
     assert_same_fit(given, expected, rows, relative)
 
 
