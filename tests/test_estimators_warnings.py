@@ -102,7 +102,7 @@ def test_verbose_fits_print_scikit_learns_lines(changed: dict[str, Any], capsys:
     # Eight digits after the point are printed: the last may be rounded either way.
     given, expected = ([float(number) for number in NUMBER.findall(text)] for text in printed)
     np.testing.assert_allclose(given, expected, rtol=0, atol=1.5e-8)
-    assert len(given) > 5
+    assert len(given) >= 5
 
 
 def test_fits_are_silent_by_default(capfd: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_warm_starts_refuse_other_classes_in_scikit_learns_words(kind: str) -> N
 def test_held_out_rows_that_are_too_few_are_refused(fraction: float) -> None:
     X, y = table("one output")
     for make in (ours, theirs):
-        with pytest.raises(ValueError, match="validation|test_size"):
+        with pytest.raises(ValueError, match=r"validation|test_size"):
             quietly(make("one output", early_stopping=True, validation_fraction=fraction), "fit", X, y)
 
 
@@ -174,7 +174,7 @@ def test_an_infinite_learning_rate_is_refused_and_leaves_no_nan(method: str, kin
     X, y = table(kind)
     estimator = ours(kind, solver=solver, learning_rate_init=np.inf)
     keywords = all_classes(kind) if method == "partial_fit" else {}
-    with pytest.raises(ValueError, match="non-finite|learning_rate_init"), np.errstate(all="ignore"):
+    with pytest.raises(ValueError, match=r"non-finite|learning_rate_init"), np.errstate(all="ignore"):
         quietly(estimator, method, X, y, **keywords)
     for array in [*getattr(estimator, "coefs_", []), *getattr(estimator, "intercepts_", [])]:
         assert np.isfinite(array).all()
@@ -186,11 +186,13 @@ def test_huge_inputs_are_refused_or_leave_finite_weights(solver: str, dtype: str
     X, y = table("one output", dtype)
     estimator = ours("one output", solver=solver, activation="identity")
     huge = X * np.array(np.finfo(dtype).max / 10, dtype)
+    messages = []
     try:
         with np.errstate(all="ignore"):
             quietly(estimator, "fit", huge, y)
     except ValueError as error:
-        assert "non-finite" in str(error)
+        messages.append(str(error))
+    assert all("non-finite" in message for message in messages)
     for array in [*getattr(estimator, "coefs_", []), *getattr(estimator, "intercepts_", [])]:
         assert np.isfinite(array).all()
 
