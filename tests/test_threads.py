@@ -108,7 +108,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "relu": {"sizes": [40, 300, 30, 5], "activation": "relu", "output_activation": "identity"},
     "softmax": {"sizes": [40, 300, 5], "loss": "cross_entropy", "output_activation": "softmax"},
     "no biases": {"sizes": [40, 300, 20, 5], "bias": False},
-    "one layer": {"sizes": [300, 7]},
+    "one layer": {"sizes": [300, 21]},
     "one layer, wide": {"sizes": [5, 300], "loss": "cross_entropy"},
     "one layer, softmax": {"sizes": [300, 20], "loss": "cross_entropy", "output_activation": "softmax"},
 }

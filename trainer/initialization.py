@@ -32,15 +32,16 @@ def glorot_weights(
 
 
 def scikit_learn_layers(
-    layer_sizes: Sequence[int], logistic: bool, generator: np.random.RandomState
+    layer_sizes: Sequence[int], activations: Sequence[str], generator: np.random.RandomState
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draw weights (n_in, n_out) and biases (n_out,) as scikit-learn's multilayer perceptrons do, layer by layer.
 
-    Both are uniform within ``sqrt(gain / (n_in + n_out))``, gain being 2 where hidden layers are logistic and else 6.
+    Both are uniform within ``sqrt(gain / (n_in + n_out))``, gain being 2 for sigmoid and else 6. The last of the
+    `activations`, one for each layer, is that of the hidden layers.
     """
-    gain, layers = 2.0 if logistic else 6.0, []
-    for n_in, n_out in pairwise(layer_sizes):
-        bound = np.sqrt(gain / (n_in + n_out))
+    layers = []
+    for (n_in, n_out), name in zip(pairwise(layer_sizes), activations, strict=True):
+        bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / (n_in + n_out))
         layers.append((generator.uniform(-bound, bound, (n_in, n_out)), generator.uniform(-bound, bound, n_out)))
     return layers
 

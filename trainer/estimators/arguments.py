@@ -7,11 +7,12 @@ import numbers
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from kernels.backends import BACKENDS
 from kernels.structs import Objective, Optimizer
 from trainer import terms
-from trainer.checks import check_choice, check_count, check_real, check_share
+from trainer.checks import MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
 from trainer.estimators.rates import check_schedule
 from trainer.model import DTYPES
@@ -68,6 +69,15 @@ def check_arguments(estimator: Any) -> None:
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}: {value!r} given, True or False accepted")
+
+
+def random_generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator that `random_state` stands for, as in all of scikit-learn."""
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        accepted = f"an integer from 0 to {MAX_LEGACY_SEED}, a RandomState or None accepted"
+        raise InputError(f"random_state: {random_state!r} given, {accepted}") from None
 
 
 def hidden_sizes(given: Any) -> list[int]:

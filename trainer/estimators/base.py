@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from trainer.checks import check_sample_weight
-from trainer.estimators.arguments import STOCHASTIC_SOLVERS, check_arguments, hidden_activations, hidden_sizes
+from trainer.estimators.arguments import (
+    ACTIVATIONS,
+    STOCHASTIC_SOLVERS,
+    check_arguments,
+    hidden_activations,
+    hidden_sizes,
+    random_generator,
+)
 from trainer.estimators.quasi_newton import fit_quasi_newton
 from trainer.estimators.rows import Rows
 from trainer.estimators.stochastic import fit_stochastic, forget_progress
@@ -133,7 +139,7 @@ class BaseMLP(BaseEstimator):
         if sample_weight is not None:
             sample_weight = _as_row_weights(sample_weight, len(Y))
         self.n_outputs_ = Y.shape[1]
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = random_generator(self.random_state)
         if first:
             self._initialize(X)
         self._mlp.backend, self._mlp.threads = self.backend, self.threads
@@ -156,7 +162,8 @@ class BaseMLP(BaseEstimator):
         sizes = [X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self.n_outputs_]
         activations = hidden_activations(self)
         self.n_layers_, self.n_iter_, self.t_ = len(sizes), 0, 0
-        layers = scikit_learn_layers(sizes, self.activation == "logistic", self._random_state)
+        last = activations[-1] if activations else ACTIVATIONS.get(self.activation, "identity")
+        layers = scikit_learn_layers(sizes, [*activations, last], self._random_state)
         names = {"logistic": "sigmoid"}
         self._mlp = MLP(
             sizes,

@@ -49,9 +49,14 @@ class Rates:
             rates[1:], self.current = following[:-1], float(following[-1])
         return rates
 
+    @property
+    def reduces(self) -> bool:
+        """Whether the rate is divided where training stagnates."""
+        return self.rule == "adaptive"
+
     def reduce(self) -> bool:
         """Divide the rate where training stagnates; return False where it must end instead."""
-        if self.rule != "adaptive" or self.current <= LEAST_ADAPTIVE_RATE:
+        if not self.reduces or self.current <= LEAST_ADAPTIVE_RATE:
             return False
         self.current /= ADAPTIVE_DIVISOR
         return True

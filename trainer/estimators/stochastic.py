@@ -183,8 +183,10 @@ def _stops(estimator: Any, early: bool) -> bool:
         f"{what} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change} consecutive epochs."
     )
     stops = not estimator._rates.reduce()
-    if estimator.verbose:
-        print(f"{message} Stopping." if stops else f"{message} Setting learning rate to {estimator._rates.current:f}")
+    if estimator.verbose and stops:
+        print(f"{message} Learning rate too small. Stopping." if estimator._rates.reduces else f"{message} Stopping.")
+    elif estimator.verbose:
+        print(f"{message} Setting learning rate to {estimator._rates.current:f}")
     if not stops:
         estimator._stagnation.count = 0
     return stops
