@@ -27,6 +27,7 @@ from trainer.estimators.arguments import (
 from trainer.estimators.quasi_newton import fit_quasi_newton
 from trainer.estimators.rows import Rows
 from trainer.estimators.stochastic import fit_stochastic, forget_progress
+from trainer.estimators.tasks import CallbackSupportMixin, FitTasks
 from trainer.initialization import scikit_learn_layers
 from trainer.model import MLP
 from trainer.run import DivergenceError
@@ -36,7 +37,7 @@ NOT_FINITE = (
 )
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(CallbackSupportMixin, BaseEstimator):
     """A multilayer perceptron that is fitted to a table; see `MLPClassifier` and `MLPRegressor`."""
 
     loss: str
@@ -134,6 +135,7 @@ class BaseMLP(BaseEstimator):
     ) -> Any:
         check_arguments(self)
         first = "_mlp" not in self.__dict__ or not (self.warm_start or incremental)
+        tasks = FitTasks(self, X, y, sample_weight)
         X, y = self._check_targets(X, y, incremental=incremental, reset=first)
         Y = self._encode(y)
         if sample_weight is not None:
@@ -147,13 +149,14 @@ class BaseMLP(BaseEstimator):
         watched = None if validation_data is None else self._validation_rows(*validation_data)
         try:
             if self.solver in STOCHASTIC_SOLVERS:
-                fit_stochastic(self, rows, watched, incremental=incremental)
+                fit_stochastic(self, rows, watched, tasks, incremental=incremental)
             else:
-                fit_quasi_newton(self, rows)
+                fit_quasi_newton(self, rows, tasks)
         except DivergenceError:
             raise ValueError(NOT_FINITE) from None
         if not np.isfinite(self._mlp.parameters).all():
             raise ValueError(NOT_FINITE)
+        tasks.end()
         return self
 
     def _initialize(self, X: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from trainer.estimators.base import BaseMLP
+from trainer.estimators.tasks import with_callbacks
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -88,6 +89,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         )  # fmt: skip
         self.class_weight = class_weight
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> MLPClassifier:
         """Train a new network, or go on with the one there is where `warm_start` says so.
 

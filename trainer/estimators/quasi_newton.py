@@ -15,10 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from trainer.estimators.arguments import objective
 from trainer.estimators.rows import Rows
+from trainer.estimators.tasks import FitTasks
 from trainer.model import MLP
 
+# SciPy's status where a callback has stopped the iterations.
+STOPPED = 99
 
-def fit_quasi_newton(estimator: Any, rows: Rows) -> None:
+
+def fit_quasi_newton(estimator: Any, rows: Rows, tasks: FitTasks) -> None:
     """Minimise the loss over all rows, from the weights that the estimator's network has."""
     mlp: MLP = estimator._mlp
     precise = copy.copy(mlp)
@@ -29,21 +33,29 @@ def fit_quasi_newton(estimator: Any, rows: Rows) -> None:
         loss, gradient = function(parameters)
         return loss, gradient.copy()
 
-    def report(intermediate_result: OptimizeResult) -> None:
-        print(f"L-BFGS, loss = {intermediate_result.fun:.8f}")
+    def end_iteration(intermediate_result: OptimizeResult) -> None:
+        estimator.n_iter_ += 1
+        mlp.parameters[:] = intermediate_result.x
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {intermediate_result.fun:.8f}")
+        tasks.begin_epoch()  # only now is it known that there is one more
+        if tasks.end_epoch():
+            raise StopIteration
+
+    estimator.n_iter_ = 0
 
     result = minimize(
         loss_and_gradient,
         precise.parameters,
         method="L-BFGS-B",
         jac=True,
-        callback=report if estimator.verbose else None,
+        callback=end_iteration,
         options={"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol},
     )
     estimator.n_iter_ = min(result.nit, estimator.max_iter)
     estimator.loss_ = result.fun
     mlp.parameters[:] = result.x
-    if result.status != 0:
+    if result.status not in (0, STOPPED):
         warnings.warn(
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) (status={result.status}):\n"
             f"{result.message}\n\nIncrease the number of iterations to improve the convergence "

@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from trainer.checks import check_choice
 from trainer.estimators.base import BaseMLP
+from trainer.estimators.tasks import with_callbacks
 
 # What the network calls each loss. Of several outputs scikit-learn means the squared error, though not its gradient.
 LOSSES = {
@@ -76,6 +77,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         )  # fmt: skip
         self.loss_parameter = loss_parameter
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> MLPRegressor:
         """Train a new network, or go on with the one there is where `warm_start` says so.
 

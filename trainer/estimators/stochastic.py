@@ -22,6 +22,7 @@ from trainer.estimators.orders import Orders
 from trainer.estimators.rates import Rates, scheduled_factors
 from trainer.estimators.rows import Rows
 from trainer.estimators.stagnation import Stagnation
+from trainer.estimators.tasks import FitTasks
 from trainer.run import Run
 
 DEFAULT_BATCH = 200
@@ -43,7 +44,7 @@ def forget_progress(estimator: Any) -> None:
     estimator.best_loss_ = None if early else np.inf
 
 
-def fit_stochastic(estimator: Any, rows: Rows, watched: Rows | None, *, incremental: bool) -> None:
+def fit_stochastic(estimator: Any, rows: Rows, watched: Rows | None, tasks: FitTasks, *, incremental: bool) -> None:
     """Train the estimator's network: one epoch if `incremental`, else until it stagnates or `max_iter` is reached.
 
     Parameters
@@ -54,6 +55,8 @@ def fit_stochastic(estimator: Any, rows: Rows, watched: Rows | None, *, incremen
         A part of them is held out where the estimator stops early and nothing is given to watch.
     watched : Rows or None
         Their loss after each epoch is recorded, and early stopping goes by their score.
+    tasks : FitTasks
+        Told of each epoch.
     """
     early, held_out = estimator.early_stopping, watched
     if early and watched is None:
@@ -69,7 +72,7 @@ def fit_stochastic(estimator: Any, rows: Rows, watched: Rows | None, *, incremen
     orders = Orders(len(rows.X), generator)
     estimator.n_iter_ = 0
     try:
-        _take_epochs(estimator, run, orders, held_out if early else None, watched, incremental=incremental)
+        _take_epochs(estimator, run, orders, held_out if early else None, watched, tasks, incremental=incremental)
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
     estimator._optimizer = run.memory
@@ -123,18 +126,26 @@ def _start_run(estimator: Any, rows: Rows, watched: Rows | None, *, incremental:
 
 
 def _take_epochs(
-    estimator: Any, run: Run, orders: Orders, held_out: Rows | None, watched: Rows | None, *, incremental: bool
+    estimator: Any,
+    run: Run,
+    orders: Orders,
+    held_out: Rows | None,
+    watched: Rows | None,
+    tasks: FitTasks,
+    *,
+    incremental: bool,
 ) -> None:
     """Train and look, until something says stop."""
     n_samples, stagnation = orders.n_samples, estimator._stagnation
     n_epochs = 1 if incremental else estimator.max_iter
-    each = held_out is not None or estimator.verbose or estimator.callbacks
+    each = held_out is not None or estimator.verbose or tasks.any
     most = 1.0
     while estimator.n_iter_ < n_epochs:
         first = estimator.n_iter_
         n = 1 if each else int(min(n_epochs - first, stagnation.epochs_before_stop, most))
         rates = estimator._rates.take(n, estimator.t_, n_samples)
         rates *= scheduled_factors(estimator.lr_schedule, np.arange(first, first + n), estimator.max_iter)
+        tasks.begin_epoch()
         started = time.perf_counter()
         table = run.advance(rates, orders.draw(n))
         most = max(1.0, min(2 * n, n * SECONDS_PER_CALL / (time.perf_counter() - started)))
@@ -142,9 +153,10 @@ def _take_epochs(
             estimator.validation_loss_curve_ += table[:, EVAL_LOSS].tolist()
         for loss in run.losses.tolist():
             _end_epoch(estimator, loss, n_samples, held_out)
+        stop_asked = tasks.end_epoch()
         if stagnation.reached and _stops(estimator, held_out is not None):
             break
-        if any(callback(estimator, estimator.n_iter_ - 1) for callback in estimator.callbacks):
+        if stop_asked:
             break
         if not incremental and estimator.n_iter_ == estimator.max_iter:
             warnings.warn(
