@@ -10,7 +10,7 @@ import numpy as np
 from kernels import activations, gemm, network, reference, training_loop
 from kernels.samples_in_lanes import to_blocks
 from kernels.structs import Network, Progress, Samples
-from kernels.workspace import Workspace
+from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspace
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Backend:
     affine: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
     activate_inplace: Callable[[int, np.ndarray], None]
     multiply_by_derivative_inplace: Callable[[int, np.ndarray, np.ndarray], None]
+    workspace_of_forward: Callable[[Network, int, np.dtype], Workspace]
     forward: Callable[[Network, np.ndarray, np.ndarray, Workspace, np.ndarray], None]
     loss_and_gradients: Callable[..., float]
     train: Callable[..., Progress]
@@ -51,6 +52,7 @@ BACKENDS = {
         gemm.affine,
         activations.activate_inplace,
         activations.multiply_by_derivative_inplace,
+        allocate_for_outputs,
         network.forward,
         network.loss_and_gradients,
         training_loop.train,
@@ -65,6 +67,7 @@ BACKENDS = {
         reference.affine,
         reference.activate_inplace,
         reference.multiply_by_derivative_inplace,
+        allocate_workspace,
         reference.forward,
         reference.loss_and_gradients,
         reference.train,

@@ -38,8 +38,22 @@ from kernels.lane_kernels import (
     forward_vector,
 )
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
-from kernels.simd import absolute, advance, get, keep_first, lanes, load, put, select_less, splat, sum_lanes
+from kernels.simd import (
+    absolute,
+    advance,
+    get,
+    keep_first,
+    lanes,
+    load,
+    load_first,
+    put,
+    select_less,
+    splat,
+    store,
+    sum_lanes,
+)
 from kernels.structs import Dropout, Layers, Samples
+from kernels.tiles import square_tile, transpose_inplace
 from kernels.workspace import Memory
 
 
@@ -54,15 +68,20 @@ def _load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, heigh
 
     The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
     """
-    B = _block_size(rows)
+    VL, B = lanes(rows), _block_size(rows)
     for first in range(0, n, B):
-        block, used = advance(target, first * height), min(B, n - first)
-        for j in range(width):
-            for i in range(used):
-                source = get(order, first + i) if ordered else first + i
-                put(block, j * B + i, get(rows, source * width + j))
-            for i in range(used, B):
-                put(block, j * B + i, 0.0)
+        block = advance(target, first * height)
+        for i in range(0, B, VL):
+            for j in range(0, width, VL):
+                square = square_tile(rows)
+                for s in range(VL):
+                    sample = first + i + s
+                    source = get(order, sample) if ordered and sample < n else sample
+                    square[s, 0] = load_first(rows, source * width + j, width - j if sample < n else 0, 0.0)
+                transpose_inplace(square)
+                for t in range(VL):
+                    if j + t < width:
+                        store(block, (j + t) * B + i, square[t, 0])
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
 

@@ -122,6 +122,19 @@ def allocate_workspace(
     )
 
 
+def allocate_for_outputs(network: Network, batch_size: int, dtype: np.dtype) -> Workspace:
+    """Allocate what compiled code needs for the outputs of up to `batch_size` rows, and nothing for a step."""
+    sizes, itemsize = network.sizes.tolist(), dtype.itemsize
+    width = sum(padded_width(size, itemsize) for size in sizes[1:])
+    nothing, no_sums = np.empty(0, dtype), np.empty(0)
+    packed = np.empty((1, packed_size(batch_size, sizes, itemsize)), dtype)
+    counters = np.empty((2, 0), np.int64)
+    return Workspace(
+        np.empty(batch_size * width, dtype), nothing, nothing, nothing, nothing, packed, nothing, nothing, no_sums,
+        nothing, nothing, no_sums, counters, batch_size, 0,
+    )  # fmt: skip
+
+
 def team_of_all(workspace: Workspace) -> list[Workspace]:
     """Return what the threads of a team are given at the start of a call, in the order of their ranks."""
     workspace.counters.fill(0)

@@ -25,7 +25,7 @@ from kernels.backends import BACKENDS
 from kernels.lane_blocks import slack
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective, Samples
-from kernels.workspace import Workspace, allocate_workspace
+from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspace
 
 Guarded = Callable[[Any], np.ndarray]
 _mappings: list[mmap.mmap] = []  # kept, because arrays do not own the memory
@@ -150,7 +150,7 @@ def guarded_workspace(guarded: Guarded, buffers: Workspace) -> Workspace:
     """Return a workspace in guarded memory; arrays of the network's dtype are neighbours with slack behind the last."""
     dtype = buffers.outputs.dtype
     arrays = {name: array for name, array in buffers._asdict().items() if isinstance(array, np.ndarray)}
-    others = {name: arrays.pop(name) for name in ("partial_sums", "counters")}
+    others = {name: arrays.pop(name) for name in ("batch_weights", "partial_sums", "counters")}
     begin = min(array.ctypes.data for array in arrays.values())
     end = max(array.ctypes.data + array.nbytes for array in arrays.values())
     memory = guarded(np.zeros((end - begin) // dtype.itemsize + slack(dtype.itemsize), dtype))
@@ -172,6 +172,9 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
         parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))
         y, out = guarded(np.ones((rows, 2), dtype)), guarded(np.ones((rows, 2), dtype))
         numba.forward(network, parameters, x, workspace, out)
+        exact = allocate_for_outputs(network, rows, out.dtype)
+        exact = exact._replace(outputs=guarded(exact.outputs), packed=guarded(exact.packed))
+        numba.forward(network, parameters, x, exact, out)
         numba.loss_and_gradients(network, parameters, Samples(x, y), workspace, Objective(0.1, 0.1, 0.0, False))
 
 

@@ -138,7 +138,7 @@ def computed(model: MLP, backend: Backend, x: np.ndarray, y: np.ndarray) -> tupl
     workspace = allocate_workspace(model._network, len(x), model.dtype)
     with np.errstate(invalid="ignore", divide="ignore"):
         loss = backend.loss_and_gradients(
-            model._network, model.parameters, *samples, workspace, Objective(0.0, 0.0, 0.0, False)
+            model._network, model.parameters, samples, workspace, Objective(0.0, 0.0, 0.0, False)
         )
     return loss, workspace.gradients[: model.parameters.size]
 

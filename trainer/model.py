@@ -158,10 +158,13 @@ class MLP:
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Return the outputs (n_samples, n_outputs) for X (n_samples, n_features)."""
-        x = self._inputs(X)
-        out = np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
-        workspace = allocate_workspace(self._network, min(x.shape[0], 256), self.dtype)
-        BACKENDS[self.backend].forward(self._network, self.parameters, x, workspace, out)
+        return self.outputs_of(self._inputs(X))
+
+    def outputs_of(self, x: np.ndarray) -> np.ndarray:
+        """Do what `forward` does for rows that need no check: finite, C-contiguous, of the right width and dtype."""
+        backend, out = BACKENDS[self.backend], np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
+        workspace = backend.workspace_of_forward(self._network, min(x.shape[0], 256), self.dtype)
+        backend.forward(self._network, self.parameters, x, workspace, out)
         return out
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from trainer.table import Task
 
 FORMAT = "scratch-mlp model"
 FORMAT_VERSION = 1
+ENTRIES = {"description", "parameters", "inputs_mean", "inputs_scale", "target_mean", "target_scale"}
 
 
 def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
@@ -83,6 +84,9 @@ def load_predictor(path: str | os.PathLike[str], backend: str = "numba") -> Pred
     except Exception:  # a damaged archive fails in a dozen ways, each of them the file's fault
         raise InputError(f"model {path}: damaged, or not a model of this program") from None
     description = _description(path, arrays)
+    unknown = sorted(set(arrays) - ENTRIES)
+    if unknown:  # a damaged name would leave out what it stood for
+        raise InputError(f"model {path}: damaged, {unknown[0]!r} is not an entry of a model")
     try:
         return _predictor(description, arrays, backend)
     except KeyError as error:
