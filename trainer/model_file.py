@@ -27,7 +27,6 @@ from trainer.table import Task
 
 FORMAT = "scratch-mlp model"
 FORMAT_VERSION = 1
-ENTRIES = {"description", "parameters", "inputs_mean", "inputs_scale", "target_mean", "target_scale"}
 
 
 def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
@@ -55,10 +54,12 @@ def save_predictor(predictor: Predictor, path: str | os.PathLike[str]) -> None:
         "feature_names": list(predictor.feature_names),
         "target_name": predictor.target_name,
     }
-    arrays: dict[str, Any] = {"description": np.array(json.dumps(description)), "parameters": model.parameters}
+    arrays: dict[str, Any] = {"parameters": model.parameters}
     for name, standardizer in (("inputs", predictor.inputs), ("target", predictor.target)):
         if standardizer is not None:
             arrays[f"{name}_mean"], arrays[f"{name}_scale"] = standardizer.mean, standardizer.scale
+    description["entries"] = ["description", *arrays]
+    arrays["description"] = np.array(json.dumps(description))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_whole(path, buffer.getvalue())
@@ -84,9 +85,6 @@ def load_predictor(path: str | os.PathLike[str], backend: str = "numba") -> Pred
     except Exception:  # a damaged archive fails in a dozen ways, each of them the file's fault
         raise InputError(f"model {path}: damaged, or not a model of this program") from None
     description = _description(path, arrays)
-    unknown = sorted(set(arrays) - ENTRIES)
-    if unknown:  # a damaged name would leave out what it stood for
-        raise InputError(f"model {path}: damaged, {unknown[0]!r} is not an entry of a model")
     try:
         return _predictor(description, arrays, backend)
     except KeyError as error:
@@ -130,6 +128,9 @@ def _predictor(description: dict[str, Any], arrays: dict[str, np.ndarray], backe
     if not np.isfinite(parameters).all():
         raise ValueError("parameters are not finite")
     model.parameters[:] = parameters
+    hidden = set(description.get("entries", ())) - set(arrays)  # by damage to the archive's own list
+    if hidden:
+        raise KeyError(min(hidden))
     classes, features = tuple(description["classes"]), tuple(description["feature_names"])
     task = check_choice("task", description["task"], get_args(Task))
     n_outputs = len(classes) if task == "classify" else 1
