@@ -29,7 +29,9 @@ from kernels.activations import (
     SOFTMAX,
     TANH,
     activate,
+    activate_block,
     identity_derivative,
+    multiply_block_by_derivative,
     multiply_by_derivative,
     relu_derivative,
     sigmoid_derivative,
@@ -135,6 +137,28 @@ def _errors_of(
     high: Any,
     scale: Any,
 ) -> Any:
+    """Do it in three passes: the losses that are rarer than squares are not compiled for each activation."""
+    activate_block(activation, z, 0, 1, n)
+    total = _errors(kind, read, write, _identity, identity_derivative, z, y, delta, n, low, high, scale)
+    multiply_block_by_derivative(activation, z, delta, 0, 1, n)
+    return total
+
+
+@inlined
+def _squared_errors_of(
+    kind: Any,
+    read: Any,
+    write: Any,
+    activation: int,
+    z: Any,
+    y: Any,
+    delta: Any,
+    n: int,
+    low: Any,
+    high: Any,
+    scale: Any,
+) -> Any:
+    """Do it in one pass."""
     if activation == SIGMOID:
         return _errors(kind, read, write, elementary.sigmoid, sigmoid_derivative, z, y, delta, n, low, high, scale)
     if activation == TANH:
@@ -144,7 +168,7 @@ def _errors_of(
     return _errors(kind, read, write, _identity, identity_derivative, z, y, delta, n, low, high, scale)
 
 
-def _make(name: str, kind: Any) -> Callable[..., Any]:
+def _make(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., Any]:
     """Compile a kind of loss for rows of samples; softmax has a function of its own.
 
     The compiled function overwrites the logits z by the outputs h, writes scale times f'(h - y)/c times dh/dz to delta
@@ -153,12 +177,12 @@ def _make(name: str, kind: Any) -> Callable[..., Any]:
 
     @named(name)
     def errors(activation: int, z: Any, y: Any, delta: Any, n: int, low: Any, high: Any, scale: Any) -> Any:
-        return sum_lanes(_errors_of(kind, _read_first, _write_first, activation, z, y, delta, n, low, high, scale))
+        return sum_lanes(errors_of(kind, _read_first, _write_first, activation, z, y, delta, n, low, high, scale))
 
     return kernel(errors)
 
 
-def _make_in_lanes(name: str, kind: Any) -> Callable[..., Any]:
+def _make_in_lanes(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., Any]:
     """Compile the same for n samples in `n_out` rows of outputs, in memory up to the next whole vector.
 
     What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
@@ -171,7 +195,7 @@ def _make_in_lanes(name: str, kind: Any) -> Callable[..., Any]:
         total = splat(z, 0.0)
         for j in range(n_out):
             row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
-            total = total + _errors_of(
+            total = total + errors_of(
                 kind, _read_whole, _write_whole, activation, row_z, row_y, row_delta, n, low, high, scale
             )
         return sum_lanes(total)
@@ -179,10 +203,10 @@ def _make_in_lanes(name: str, kind: Any) -> Callable[..., Any]:
     return kernel(errors)
 
 
-squared_errors = _make("squared_errors", _squared)
+squared_errors = _make("squared_errors", _squared, _squared_errors_of)
 clamped_errors = _make("clamped_errors", _clamped)
 sloped_errors = _make("sloped_errors", _sloped)
-squared_errors_in_lanes = _make_in_lanes("squared_errors_in_lanes", _squared)
+squared_errors_in_lanes = _make_in_lanes("squared_errors_in_lanes", _squared, _squared_errors_of)
 clamped_errors_in_lanes = _make_in_lanes("clamped_errors_in_lanes", _clamped)
 sloped_errors_in_lanes = _make_in_lanes("sloped_errors_in_lanes", _sloped)
 

@@ -142,9 +142,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
+            if self._label_binarizer.y_type_ not in ("binary", "multiclass", "multilabel-indicator"):
+                check_classification_targets(y)
             self.classes_ = self._label_binarizer.classes_
             return X, y
         classes = unique_labels(y)
@@ -160,7 +161,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return X, y
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
-        return self._label_binarizer.transform(y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.transform(y)
+        codes = np.searchsorted(self.classes_, y)  # checked to be among them
+        if len(self.classes_) <= 2:
+            return codes[:, np.newaxis]
+        coded = np.zeros((len(codes), len(self.classes_)), np.float32)
+        coded[np.arange(len(codes)), codes] = 1
+        return coded
 
     def _network_loss(self) -> tuple[str, str, float | None]:
         several = self._label_binarizer.y_type_ == "multiclass"
