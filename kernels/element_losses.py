@@ -182,33 +182,26 @@ def _make(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., An
     return kernel(errors)
 
 
-def _make_in_lanes(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., Any]:
-    """Compile the same for n samples in `n_out` rows of outputs, in memory up to the next whole vector.
-
-    What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
-    """
-
-    @named(name)
-    def errors(
-        activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, low: Any, high: Any, scale: Any
-    ) -> Any:
-        total = splat(z, 0.0)
-        for j in range(n_out):
-            row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
-            total = total + errors_of(
-                kind, _read_whole, _write_whole, activation, row_z, row_y, row_delta, n, low, high, scale
-            )
-        return sum_lanes(total)
-
-    return kernel(errors)
-
-
 squared_errors = _make("squared_errors", _squared, _squared_errors_of)
 clamped_errors = _make("clamped_errors", _clamped)
 sloped_errors = _make("sloped_errors", _sloped)
-squared_errors_in_lanes = _make_in_lanes("squared_errors_in_lanes", _squared, _squared_errors_of)
-clamped_errors_in_lanes = _make_in_lanes("clamped_errors_in_lanes", _clamped)
-sloped_errors_in_lanes = _make_in_lanes("sloped_errors_in_lanes", _sloped)
+
+
+@kernel
+def squared_errors_in_lanes(
+    activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
+) -> Any:
+    """Do what `squared_errors` does for n samples in `n_out` rows of outputs, in memory up to the next whole vector.
+
+    What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
+    """
+    total = splat(z, 0.0)
+    for j in range(n_out):
+        row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
+        total = total + _squared_errors_of(
+            _squared, _read_whole, _write_whole, activation, row_z, row_y, row_delta, n, 0.0, 0.0, scale
+        )
+    return sum_lanes(total)
 
 
 @kernel
@@ -226,7 +219,7 @@ def squared_errors_of_softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n
     VL = lanes(z)
     for i in range(0, n, VL):
         softmax_in_lanes(advance(z, i), n_out, stride)
-    total = squared_errors_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, 0.0, 0.0, scale)
+    total = squared_errors_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, scale)
     for i in range(0, n, VL):
         softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)
     return total

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from kernels.blocking import MR, NV, VECTOR_BYTES
 from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS, ROWS
+from kernels.losses import LOSSES_IN_LANES
 from kernels.structs import Network
 
 # Multiply-adds of vectors per cycle; cycles for adding up the lanes of a sum, for entering a tile, for writing a vector
@@ -22,6 +23,8 @@ CYCLES_PER_LAYER_IN_LANES, CYCLES_PER_LAYER_IN_ROWS = 150, 900
 
 def suits_lanes(network: Network, batch_size: int, itemsize: int) -> bool:
     """Tell whether steps of so many samples are expected to take fewer cycles with samples in lanes than in rows."""
+    if network.loss not in LOSSES_IN_LANES:
+        return False
     sizes, length = [int(size) for size in network.sizes], VECTOR_BYTES // itemsize
     return cycles_in_lanes(sizes, batch_size, length) < cycles_in_rows(sizes, batch_size, length)
 

@@ -79,7 +79,7 @@ def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
     return total * (np.float64(largest) + math.log(np.float64(exp_sum))) - weighted
 
 
-@inlined
+@kernel
 def _sigmoid(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
     """Sum ``max(z, 0) - z y + log(1 + exp(-|z|))``."""
     VL, zero, total = lanes(z), splat(z, 0.0), splat(z, 0.0)
@@ -133,7 +133,7 @@ def likelihood(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: 
 def likelihood_in_lanes(
     activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
 ) -> Any:
-    """Do what `likelihood` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
+    """Do what `likelihood` does, but for exp, for n samples in rows of outputs, `stride` apart, whole vectors.
 
     What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
     """
@@ -143,5 +143,5 @@ def likelihood_in_lanes(
     for j in range(n_out):
         row = j * stride
         store(delta, row + (n - 1) // VL * VL, splat(z, 0.0))
-        total += likelihood(activation, advance(z, row), advance(y, row), advance(delta, row), 1, n, scale)
+        total += _sigmoid(advance(z, row), advance(y, row), advance(delta, row), n, scale)
     return total

@@ -26,9 +26,7 @@ from kernels._jit import called, inlined, kernel
 from kernels.activations import SOFTMAX
 from kernels.element_losses import (
     clamped_errors,
-    clamped_errors_in_lanes,
     sloped_errors,
-    sloped_errors_in_lanes,
     squared_errors,
     squared_errors_in_lanes,
     squared_errors_of_softmax,
@@ -47,6 +45,8 @@ LOSSES = {
     "quantile": QUANTILE,
     "poisson": POISSON,
 }
+# The rarer ones are computed with samples in rows only: compiling them would delay every first training.
+LOSSES_IN_LANES = (MSE, MEAN_MSE, CROSS_ENTROPY)
 
 
 @inlined
@@ -111,33 +111,19 @@ def weighted_output_delta(
 
 @inlined
 def output_delta_in_lanes(
-    loss: int,
-    parameter: float,
-    activation: int,
-    z: Any,
-    y: Any,
-    delta: Any,
-    n_out: int,
-    n: int,
-    stride: int,
-    scale: Any,
-    scratch: Any,
+    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
 ) -> Any:
     """Do what `output_delta` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
 
-    What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
+    For `LOSSES_IN_LANES`. What pads the last vector of the samples gets a delta of zero. `scratch` has room for three
+    vectors.
     """
-    if loss in (CROSS_ENTROPY, POISSON):
+    if loss == CROSS_ENTROPY:
         return likelihood_in_lanes(activation, z, y, delta, n_out, n, stride, scale, scratch)
-    low, high = _ends(loss, parameter)
-    if loss == HUBER:
-        total = clamped_errors_in_lanes(activation, z, y, delta, n_out, n, stride, low, high, scale)
-    elif loss in (ABSOLUTE, QUANTILE):
-        total = sloped_errors_in_lanes(activation, z, y, delta, n_out, n, stride, low, high, scale)
-    elif activation == SOFTMAX:
+    if activation == SOFTMAX:
         total = squared_errors_of_softmax_in_lanes(z, y, delta, n_out, n, stride, scale)
     else:
-        total = squared_errors_in_lanes(activation, z, y, delta, n_out, n, stride, low, high, scale)
+        total = squared_errors_in_lanes(activation, z, y, delta, n_out, n, stride, scale)
     return _share(loss, total, n_out)
 
 

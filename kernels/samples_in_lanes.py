@@ -217,7 +217,7 @@ def to_deltas(
         place, weight = last_place, advance(parameters, last_weight)
         delta, targets = advance(memory.delta, place + block * (n_outputs + 1) * B), block * n_outputs * B
         total += output_delta_in_lanes(
-            network.loss, network.loss_parameter, activation, z, advance(memory.lanes_y, targets), delta, n_outputs,
+            network.loss, activation, z, advance(memory.lanes_y, targets), delta, n_outputs,
             used, B, scale, memory.packed,
         )  # fmt: skip
         for layer in range(n_layers - 1, 0, -1):
@@ -310,7 +310,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
         z = _forward(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
         targets = advance(y, block * n_out * B)
         total += output_delta_in_lanes(
-            network.loss, network.loss_parameter, activation, z, targets, memory.delta, n_out, used, B, 1.0,
+            network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0,
             memory.packed,
         )  # fmt: skip
         for v in range(0, used, VL):
