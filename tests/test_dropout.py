@@ -104,6 +104,17 @@ def test_both_backends_leave_out_the_same_units(activation: str) -> None:
     np.testing.assert_allclose(found[0], found[1], rtol=1e-10, atol=1e-12)
 
 
+def test_no_two_runs_leave_out_the_same_units() -> None:
+    model, run = start("numba")
+    X, Y = samples()
+    again = model.start_run(X, Y, terms=objective(dropout=SHARE), optimizer=optimizer())
+    before = model.parameters.copy()
+    run.advance(np.array([0.1]))
+    model.parameters[:] = before
+    again.advance(np.array([0.1]))
+    assert run.losses[0] != again.losses[0]
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_every_number_of_threads_gives_the_same_bits(threads: int) -> None:
     alone, run = start("numba")

@@ -263,6 +263,7 @@ class MLP:
         """
         samples = self._samples(X, Y, sample_weight)
         n_samples = samples.x.shape[0]
+        self.dropout_seed += 1  # no two runs leave out the same units
         return Run(
             BACKENDS[self.backend],
             self._network,
