@@ -1,11 +1,12 @@
-# make train | test | bench | bench-peers | lint | clean. Each makes .venv if need be; PYTHON chooses the interpreter.
+# make train | test | bench | bench-peers | bench-estimators | lint | clean: each makes .venv if need be.
+# PYTHON chooses the interpreter.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: train test bench bench-peers lint clean
+.PHONY: train test bench bench-peers bench-estimators lint clean
 
 train: $(VENV)/installed
 	$(BIN)/scratch-mlp train xor --backend numba --plots plots --gif plots/training.gif
@@ -20,6 +21,10 @@ bench: $(VENV)/installed-bench
 
 bench-peers: $(VENV)/installed-peers
 	$(BIN)/python -m bench.peers
+
+bench-estimators: $(VENV)/installed-bench
+	$(BIN)/python -m bench.estimators
+	$(BIN)/python -m bench.estimators --accuracy
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import kernels
 import trainer
 
 KERNELS = sorted(Path(kernels.__path__[0]).glob("*.py"))
-TRAINER = sorted(Path(trainer.__path__[0]).glob("*.py"))
+TRAINER = sorted(Path(trainer.__path__[0]).rglob("*.py"))
 # Layers from the bottom: a module of the trainer named here imports none that comes later.
 LAYERS = ("model", "training", "cli")
 
@@ -80,6 +80,15 @@ def test_kernels_neither_print_nor_open_files(path: Path) -> None:
 
 def test_one_module_imports_matplotlib() -> None:
     assert len([module_name(path) for path in TRAINER if "matplotlib" in packages(path)]) == 1
+
+
+def test_only_the_estimators_need_scikit_learn() -> None:
+    needing = {module_name(path) for path in TRAINER if packages(path) & {"sklearn", "scipy"}}
+    estimators = {module_name(path) for path in TRAINER if module_name(path).startswith("trainer.estimators")}
+    assert needing
+    assert needing <= estimators
+    for name in {module_name(path) for path in TRAINER} - estimators:
+        assert not reaches(name) & estimators, name
 
 
 @pytest.mark.parametrize("layer", LAYERS[:-1])

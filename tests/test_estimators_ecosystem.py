@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -242,3 +244,10 @@ def test_partial_fit_refuses_classes_that_it_was_not_told(kind: str) -> None:
     if kind != "multilabel":
         with pytest.raises(ValueError, match="classes"):
             started.partial_fit(X, np.where(np.arange(ROWS) == 5, y[0] * 3, y))
+
+
+def test_without_scikit_learn_the_extra_is_named() -> None:
+    hidden = "import sys; sys.modules['sklearn'] = None; import trainer.estimators"
+    failed = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "trainer.estimators needs scikit-learn: pip install 'scratch-mlp[sklearn]'" in failed.stderr
