@@ -128,8 +128,17 @@ def copy_parameters(network: Layers, source: Any, to_trained: bool, target: Any)
 
 
 @entry_point
-def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray) -> None:
-    """Write the network's outputs for x (n_samples, n_features) to out (n_samples, n_outputs), batch by batch."""
+def _forward_in_lanes(
+    network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray
+) -> None:
+    layers, memory = layers_of(network, False), memory_of(workspace)
+    samples_in_lanes.write_outputs(layers, address(parameters, 0), address(x, 0), x.shape[0], memory, address(out, 0))
+
+
+@entry_point
+def _forward_in_rows(
+    network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray
+) -> None:
     layers, memory = layers_of(network, False), memory_of(workspace)
     n_out = out.shape[1]
     for start in range(0, x.shape[0], memory.batch_size):
@@ -137,6 +146,15 @@ def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: 
         z = output_logits(layers, address(parameters, 0), address(x, start * x.shape[1]), rows, memory, no_dropout())
         activate(get(layers.activations, layers.n_layers - 1), z, rows, n_out)
         copy_block(z, n_out, rows, n_out, address(out, start * n_out), n_out)
+
+
+def forward(network: Network, parameters: np.ndarray, x: np.ndarray, workspace: Workspace, out: np.ndarray) -> None:
+    """Write the network's outputs for x (n_samples, n_features) to out (n_samples, n_outputs), batch by batch.
+
+    The workspace is one of `allocate_for_outputs`, or, for samples in rows, of `allocate_workspace`.
+    """
+    compute = _forward_in_lanes if workspace.lanes_x.size else _forward_in_rows
+    compute(network, parameters, x, workspace, out)
 
 
 @inlined

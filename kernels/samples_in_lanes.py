@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import called, inlined, kernel
-from kernels.activations import activate_block
+from kernels.activations import SOFTMAX, activate_block, softmax_in_lanes
 from kernels.aligned import aligned_zeros
 from kernels.lane_blocks import samples_in_block
 from kernels.lane_kernels import (
@@ -50,6 +50,7 @@ from kernels.simd import (
     select_less,
     splat,
     store,
+    store_first,
     sum_lanes,
 )
 from kernels.structs import Dropout, Layers, Samples
@@ -93,6 +94,18 @@ def _most_blocks(like: Any, memory: Memory) -> int:
     return (memory.batch_size + B - 1) // B
 
 
+@inlined
+def _write_ones(network: Layers, like: Any, memory: Memory) -> None:
+    """Write the ones behind the outputs of the hidden layers."""
+    B, h, n_blocks = _block_size(like), memory.outputs, _most_blocks(like, memory)
+    for layer in range(1, network.n_layers):
+        height = get(network.sizes, layer) + 1
+        for block in range(n_blocks):
+            for i in range(B):
+                put(h, (block * height + height - 1) * B + i, 1.0)
+        h = advance(h, n_blocks * height * B)
+
+
 @called
 def take_batch(
     network: Layers,
@@ -112,13 +125,7 @@ def take_batch(
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
     _load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
     _load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
-    B, h, n_blocks = _block_size(x), memory.outputs, _most_blocks(x, memory)
-    for layer in range(1, network.n_layers):
-        height = get(network.sizes, layer) + 1
-        for block in range(n_blocks):
-            for i in range(B):
-                put(h, (block * height + height - 1) * B + i, 1.0)
-        h = advance(h, n_blocks * height * B)
+    _write_ones(network, x, memory)
     return x, y, weights
 
 
@@ -318,6 +325,41 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
             right = select_less(absolute(difference), one, one, zero)
             correct = correct + keep_first(right, used - v)
     return total, np.float64(sum_lanes(correct))
+
+
+@called
+def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memory, out: Any) -> None:
+    """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
+    n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), _block_size(x)
+    activation = get(network.activations, network.n_layers - 1)
+    _write_ones(network, x, memory)
+    for first in range(0, n, B):
+        used = min(B, n - first)
+        n_vectors = (used + VL - 1) // VL
+        _load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
+        z = _forward(network, parameters, memory.lanes_x, 0, n_vectors, memory)
+        if activation == SOFTMAX:
+            for i in range(0, used, VL):
+                softmax_in_lanes(advance(z, i), n_out, B)
+        else:
+            activate_block(activation, z, B, n_out, n_vectors * VL)
+        _store_rows(z, n_out, used, advance(out, first * n_out))
+
+
+@kernel
+def _store_rows(block: Any, width: int, n: int, rows: Any) -> None:
+    """Copy n samples of a block, in `width` rows of features, to rows."""
+    VL, B = lanes(block), _block_size(block)
+    for i in range(0, n, VL):
+        for j in range(0, width, VL):
+            square = square_tile(block)
+            for t in range(VL):
+                if j + t < width:
+                    square[t, 0] = load(block, (j + t) * B + i)
+            transpose_inplace(square)
+            for s in range(VL):
+                if i + s < n:
+                    store_first(rows, (i + s) * width + j, square[s, 0], width - j)
 
 
 def to_blocks(samples: Samples) -> Samples:

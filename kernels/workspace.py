@@ -17,7 +17,7 @@ import numpy as np
 from kernels.aligned import aligned_zeros, neighbouring_zeros
 from kernels.blocking import CACHE_LINE, padded_width
 from kernels.gemm import packed_size
-from kernels.lane_blocks import lanes_size, slack, suits_lanes
+from kernels.lane_blocks import lanes_size, samples_in_block, slack, suits_lanes
 from kernels.structs import Network
 
 # Losses are added up over chunks of so many rows: two tiles of 14 rows and one of 4, whole vectors of any type.
@@ -125,13 +125,19 @@ def allocate_workspace(
 def allocate_for_outputs(network: Network, batch_size: int, dtype: np.dtype) -> Workspace:
     """Allocate what compiled code needs for the outputs of up to `batch_size` rows, and nothing for a step."""
     sizes, itemsize = network.sizes.tolist(), dtype.itemsize
-    width = sum(padded_width(size, itemsize) for size in sizes[1:])
-    nothing, no_sums = np.empty(0, dtype), np.empty(0)
-    packed = np.empty((1, packed_size(batch_size, sizes, itemsize)), dtype)
-    counters = np.empty((2, 0), np.int64)
+    nothing, no_sums, counters = np.empty(0, dtype), np.empty(0), np.empty((2, 0), np.int64)
+    if suits_lanes(network, batch_size, itemsize):
+        batch_size = samples_in_block(itemsize)
+        n_inputs, n_outputs = (lanes_size(batch_size, widths, itemsize) for widths in (sizes[:1], sizes[1:]))
+        n_packed = 0
+    else:
+        n_inputs, n_packed = 0, packed_size(batch_size, sizes, itemsize)
+        n_outputs = batch_size * sum(padded_width(size, itemsize) for size in sizes[1:])
+    lanes_x, outputs = np.empty(n_inputs, dtype), np.empty(n_outputs, dtype)
+    packed = np.empty((1, n_packed), dtype)
     return Workspace(
-        np.empty(batch_size * width, dtype), nothing, nothing, nothing, nothing, packed, nothing, nothing, no_sums,
-        nothing, nothing, no_sums, counters, batch_size, 0,
+        outputs, nothing, nothing, nothing, nothing, packed, nothing, nothing, no_sums, lanes_x, nothing, no_sums,
+        counters, batch_size, 0,
     )  # fmt: skip
 
 

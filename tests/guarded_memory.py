@@ -171,9 +171,9 @@ def call_network(guarded: Guarded, dtype: Any) -> None:
         workspace = guarded_workspace(guarded, buffers)
         parameters, x = guarded(np.full(n_parameters, 0.1, dtype)), guarded(np.ones((rows, 3), dtype))
         y, out = guarded(np.ones((rows, 2), dtype)), guarded(np.ones((rows, 2), dtype))
-        numba.forward(network, parameters, x, workspace, out)
         exact = allocate_for_outputs(network, rows, out.dtype)
-        exact = exact._replace(outputs=guarded(exact.outputs), packed=guarded(exact.packed))
+        names = ("lanes_x", "outputs", "packed")
+        exact = exact._replace(**{name: guarded(getattr(exact, name)) for name in names})
         numba.forward(network, parameters, x, exact, out)
         numba.loss_and_gradients(network, parameters, Samples(x, y), workspace, Objective(0.1, 0.1, 0.0, False))
 
