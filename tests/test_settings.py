@@ -62,7 +62,7 @@ def test_adam_has_a_learning_rate_of_its_own() -> None:
         (None, {"momentum": 0.5}, "^momentum: given with the solver sgd, momentum and nesterov have one$"),
         (None, {"momentum": 0.9}, "^momentum: given with the solver sgd, momentum and nesterov have one$"),
         (None, {"solver": "adam", "momentum": 0.5}, "^momentum: given with the solver adam"),
-        (None, {"solver": "lbfgs"}, "^solver: 'lbfgs' given, one of sgd, momentum, nesterov, adam accepted$"),
+        (None, {"solver": "lbfgs"}, "^solver: 'lbfgs' given, one of sgd, momentum, nesterov, adam, adamw accepted$"),
         ("article", {"solver": "adam"}, "^solver: adam given with the article's preset, which has none$"),
     ],
 )
