@@ -1,4 +1,4 @@
-"""Elementary functions of a vector: exp, sigmoid, tanh, log1p up to 1, relu.
+"""Elementary functions of a vector: exp, sigmoid, tanh, logarithms of 1 to 2 and of sums, relu.
 
 All are branch-free, exact at +-infinity and pass NaN on. The exponential is ``2**n * exp(r)`` with ``n = round(x / ln
 2)``, ``r = x - n ln 2`` in two steps (Cody and Waite, 1980) and ``exp(r) - 1 - r = r**2 q(r)`` for a polynomial q
@@ -26,6 +26,7 @@ from kernels.simd import (
 )
 
 LOG2_E = 1.4426950408889634
+LN2 = 0.6931471805599453
 
 # ln 2 = high + low; the high parts have so few bits that n * high is exact for every n that occurs.
 LN2_HIGH_32, LN2_LOW_32 = 0.693359375, -2.1219444005469058e-4
@@ -278,6 +279,18 @@ def log1p_of_share(x: Any) -> Any:
     twice_s = x / (x + 2.0) * 2.0
     square = twice_s * twice_s * 0.25
     return fma(twice_s * square, _atanh_remainder(square), twice_s)
+
+
+@inlined
+def log_of_sum(x: Any, n: int) -> Any:
+    """Return log(x) for a vector of 1 <= x <= n, which is halved as often as it takes to come below 2."""
+    zero, one, two = splat(x, 0.0), splat(x, 1.0), splat(x, 2.0)
+    halvings, largest = zero, np.float64(n)
+    while largest > 2.0:
+        halvings = halvings + select_less(two, x, one, zero)
+        x = select_less(two, x, x * 0.5, x)
+        largest *= 0.5
+    return fma(halvings, splat(x, LN2), log1p_of_share(x - 1.0))
 
 
 @inlined

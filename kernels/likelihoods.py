@@ -8,7 +8,7 @@ sigmoid  cross_entropy ``-sum (y log h + (1 - y) log(1 - h))``
 exp      poisson       ``sum (y log(y/h) - y + h)``, 0 log 0 being 0
 ======== ============ =============================================
 
-The output activation tells which it is. Logarithms of single numbers are taken in float64.
+The output activation tells which it is. Logarithms of single rows are taken in float64.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from kernels.simd import (
 
 
 @kernel
-def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, totals: Any) -> Any:
+def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
     """Do what `likelihood` does for softmax and n samples in rows of outputs.
 
     With t the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
     """
-    VL, loss = lanes(z), 0.0
+    VL, loss = lanes(z), splat(z, 0.0)
     for i in range(0, n, VL):
         column_z, column_y, column_delta = advance(z, i), advance(y, i), advance(delta, i)
         largest, weighted, target_sum = load(column_z, 0), splat(z, 0.0), splat(z, 0.0)
@@ -54,16 +54,12 @@ def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: in
             weighted = fma(target, load(column_z, j * stride) - largest, weighted)
             target_sum = target_sum + target
         exp_sum = softmax_in_lanes(column_z, n_out, stride)[1]
-        store(totals, 0, exp_sum)
-        store(totals, VL, target_sum)
-        store(totals, 2 * VL, weighted)
-        for s in range(min(VL, n - i)):
-            log_sum = math.log(np.float64(get(totals, s)))
-            loss += np.float64(get(totals, VL + s)) * log_sum - np.float64(get(totals, 2 * VL + s))
+        log_sum = elementary.log_of_sum(exp_sum, n_out)
+        loss = loss + keep_first(fma(target_sum, log_sum, -weighted), n - i)
         for j in range(n_out):
             error = load(column_z, j * stride) * target_sum - load(column_y, j * stride)
             store(column_delta, j * stride, keep_first(error, n - i) * splat(z, scale))
-    return loss
+    return np.float64(sum_lanes(loss))
 
 
 @inlined
@@ -131,14 +127,14 @@ def likelihood(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: 
 
 @inlined
 def likelihood_in_lanes(
-    activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
+    activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
 ) -> Any:
     """Do what `likelihood` does, but for exp, for n samples in rows of outputs, `stride` apart, whole vectors.
 
-    What pads the last vector of the samples gets a delta of zero. `scratch` has room for three vectors.
+    What pads the last vector of the samples gets a delta of zero.
     """
     if activation == SOFTMAX:
-        return _softmax_in_lanes(z, y, delta, n_out, n, stride, scale, scratch)
+        return _softmax_in_lanes(z, y, delta, n_out, n, stride, scale)
     total, VL = 0.0, lanes(z)
     for j in range(n_out):
         row = j * stride

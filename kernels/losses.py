@@ -111,15 +111,14 @@ def weighted_output_delta(
 
 @inlined
 def output_delta_in_lanes(
-    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any, scratch: Any
+    loss: int, activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
 ) -> Any:
     """Do what `output_delta` does for n samples in rows of outputs, `stride` apart, a multiple of the lanes.
 
-    For `LOSSES_IN_LANES`. What pads the last vector of the samples gets a delta of zero. `scratch` has room for three
-    vectors.
+    For `LOSSES_IN_LANES`. What pads the last vector of the samples gets a delta of zero.
     """
     if loss == CROSS_ENTROPY:
-        return likelihood_in_lanes(activation, z, y, delta, n_out, n, stride, scale, scratch)
+        return likelihood_in_lanes(activation, z, y, delta, n_out, n, stride, scale)
     if activation == SOFTMAX:
         total = squared_errors_of_softmax_in_lanes(z, y, delta, n_out, n, stride, scale)
     else:

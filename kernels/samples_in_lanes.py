@@ -224,9 +224,8 @@ def to_deltas(
         place, weight = last_place, advance(parameters, last_weight)
         delta, targets = advance(memory.delta, place + block * (n_outputs + 1) * B), block * n_outputs * B
         total += output_delta_in_lanes(
-            network.loss, activation, z, advance(memory.lanes_y, targets), delta, n_outputs,
-            used, B, scale, memory.packed,
-        )  # fmt: skip
+            network.loss, activation, z, advance(memory.lanes_y, targets), delta, n_outputs, used, B, scale
+        )
         for layer in range(n_layers - 1, 0, -1):
             n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
             place -= n_blocks * (n_in + 1) * B
@@ -316,10 +315,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
         n_vectors = (used + VL - 1) // VL
         z = _forward(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
         targets = advance(y, block * n_out * B)
-        total += output_delta_in_lanes(
-            network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0,
-            memory.packed,
-        )  # fmt: skip
+        total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
         for v in range(0, used, VL):
             difference = _class_of(advance(z, v), n_out) - _class_of(advance(targets, v), n_out)
             right = select_less(absolute(difference), one, one, zero)

@@ -65,6 +65,13 @@ def _log1p_of_share(x: Any, out: Any) -> None:
 
 
 @njit(error_model="numpy")
+def _log_of_sum(x: Any, n: Any, out: Any) -> None:
+    source, target = address(x, 0), address(out, 0)
+    for i in range(0, x.size, lanes(source)):
+        store_first(target, i, elementary.log_of_sum(load_first(source, i, x.size - i, 1.0), n), x.size - i)
+
+
+@njit(error_model="numpy")
 def _relu(x: Any, out: Any) -> None:
     source, target = address(x, 0), address(out, 0)
     for i in range(0, x.size, lanes(source)):
@@ -241,6 +248,22 @@ def test_outputs_stay_in_range_and_tanh_is_odd(dtype: str) -> None:
     assert ((sigmoid >= 0) & (sigmoid <= 1)).all()
     assert (np.abs(tanh) <= 1).all()
     assert evaluate("tanh", -x).tobytes() == (-tanh).tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 1000])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logarithms_of_sums_are_off_by_at_most_4_ulp(n: int, dtype: str) -> None:
+    if dtype == "float64" and not EXACT_IS_LONGER:
+        pytest.skip("NumPy has no type longer than float64 here")
+    near_one = 1 + np.geomspace(np.finfo(dtype).eps, 1e-2, 1000)
+    powers = 2.0 ** np.arange(12)
+    x = np.concatenate([np.linspace(1, n, 100_001), near_one, powers, np.nextafter(powers, 0)[1:]]).astype(dtype)
+    x = x[x <= n]
+    out = np.empty_like(x)
+    _log_of_sum(x, n, out)
+    errors = ulp_errors(out, np.log(x.astype(EXACT)))
+    worst = int(errors.argmax())
+    assert errors[worst] <= 4, f"log({x[worst]!r}) is off by {float(errors[worst]):.2f} ULP"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
