@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "keep_optimizer_state": ("yes", None),
     "threads": (0, -1, 1.5, "x"),
     "backend": ("cuda", None),
-    "dtype": ("float16", "int32"),
+    "dtype": ("float16", "int32", "single precision", 7),
     "weight_decay": (-0.1, "x", np.nan),
 }
 CASES = [(name, value) for name, values in REFUSED.items() for value in values]

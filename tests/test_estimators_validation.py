@@ -112,3 +112,10 @@ def test_rows_to_watch_are_passed_by_name_or_after_the_weights() -> None:
     training, watched = parts("one output")
     named = ours("one output").fit(*training, None, validation_data=watched)
     assert len(named.validation_loss_curve_) == named.n_iter_
+
+
+@pytest.mark.parametrize("given", [np.ones((5, 2)), (np.ones((5, 2)),), 3])
+def test_what_is_no_pair_of_rows_and_targets_is_refused(given: Any) -> None:
+    (X, y), _ = parts("classes")
+    with pytest.raises(TypeError, match=r"^validation_data: \w+ given, a pair \(X, y\) accepted$"):
+        ours("classes").fit(X, y, validation_data=given)

@@ -105,7 +105,7 @@ class MLP:
         self.output_activation = check_choice("output_activation", output_activation, tuple(ACTIVATIONS))
         self.loss_name = check_choice("loss", loss, tuple(LOSSES))
         self.bias = bool(bias)
-        self.dtype = np.dtype(check_choice("dtype", _dtype_name(dtype), DTYPES))
+        self.dtype = np.dtype(check_choice("dtype", dtype_name(dtype), DTYPES))
         self.backend = check_choice("backend", backend, tuple(BACKENDS))
         self.init = check_choice("init", init, INITIALIZATIONS)
         self.threads = check_threads(threads)
@@ -367,7 +367,7 @@ def _hidden_activations(given: object, n_hidden: int) -> tuple[str, ...]:
     return tuple(check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(given))
 
 
-def _dtype_name(dtype: npt.DTypeLike | None) -> str | None:
+def dtype_name(dtype: npt.DTypeLike | None) -> str | None:
     """Return the name of a dtype given by name, type or dtype object."""
     try:
         return None if dtype is None else np.dtype(dtype).name

@@ -15,7 +15,7 @@ from trainer import terms
 from trainer.checks import MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
 from trainer.estimators.rates import check_schedule
-from trainer.model import DTYPES
+from trainer.model import DTYPES, dtype_name
 from trainer.threads import check_threads
 
 ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
@@ -58,12 +58,18 @@ def check_arguments(estimator: Any) -> None:
     if estimator.clip_norm is not None:
         check_real("clip_norm", estimator.clip_norm, positive=True)
     if estimator.dtype is not None:
-        check_choice("dtype", np.dtype(estimator.dtype).name, DTYPES)
+        check_choice("dtype", dtype_name(estimator.dtype), DTYPES)
     check_choice("backend", estimator.backend, tuple(BACKENDS))
     check_threads(estimator.threads)
     check_schedule(estimator.lr_schedule)
     if not isinstance(estimator.callbacks, list | tuple) or not all(map(callable, estimator.callbacks)):
         raise TypeError(f"callbacks: {estimator.callbacks!r} given, a list or tuple of functions accepted")
+
+
+def check_pair(name: str, given: object) -> None:
+    """Check that something is None or a pair (X, y)."""
+    if given is not None and not (isinstance(given, list | tuple) and len(given) == 2):
+        raise TypeError(f"{name}: {type(given).__name__} given, a pair (X, y) accepted")
 
 
 def _check_flag(name: str, value: object) -> None:

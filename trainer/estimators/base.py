@@ -20,6 +20,7 @@ from trainer.estimators.arguments import (
     ACTIVATIONS,
     STOCHASTIC_SOLVERS,
     check_arguments,
+    check_pair,
     hidden_activations,
     hidden_sizes,
     random_generator,
@@ -134,6 +135,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, validation_data: tuple[Any, Any] | None, *, incremental: bool
     ) -> Any:
         check_arguments(self)
+        check_pair("validation_data", validation_data)
         first = "_mlp" not in self.__dict__ or not (self.warm_start or incremental)
         tasks = FitTasks(self, X, y, sample_weight)
         X, y = self._check_targets(X, y, incremental=incremental, reset=first)
