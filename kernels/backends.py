@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels import activations, gemm, network, reference, training_loop
-from kernels.samples_in_lanes import to_blocks
+from kernels.lane_layout import to_blocks
 from kernels.structs import Network, Progress, Samples
 from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspace
 

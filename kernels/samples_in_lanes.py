@@ -19,12 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels._jit import called, inlined, kernel
+from kernels._jit import called, inlined
 from kernels.activations import SOFTMAX, activate_block, softmax_in_lanes
-from kernels.aligned import aligned_zeros
-from kernels.lane_blocks import samples_in_block
 from kernels.lane_kernels import (
-    BLOCK_VECTORS,
     ROWS,
     add_gradient_of_1,
     add_gradient_of_2,
@@ -37,6 +34,7 @@ from kernels.lane_kernels import (
     forward_pair,
     forward_vector,
 )
+from kernels.lane_layout import block_size, load_blocks, store_rows
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
 from kernels.simd import (
     absolute,
@@ -45,59 +43,26 @@ from kernels.simd import (
     keep_first,
     lanes,
     load,
-    load_first,
     put,
     select_less,
     splat,
-    store,
-    store_first,
     sum_lanes,
 )
-from kernels.structs import Dropout, Layers, Samples
-from kernels.tiles import square_tile, transpose_inplace
+from kernels.structs import Dropout, Layers
 from kernels.workspace import Memory
-
-
-@inlined
-def _block_size(like: Any) -> int:
-    return BLOCK_VECTORS * lanes(like)
-
-
-@kernel
-def _load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
-    """Copy n rows of `width` elements to rows of features, `height` of them in each block, padded with zeros.
-
-    The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
-    """
-    VL, B = lanes(rows), _block_size(rows)
-    for first in range(0, n, B):
-        block = advance(target, first * height)
-        for i in range(0, B, VL):
-            for j in range(0, width, VL):
-                square = square_tile(rows)
-                for s in range(VL):
-                    sample = first + i + s
-                    source = get(order, sample) if ordered and sample < n else sample
-                    square[s, 0] = load_first(rows, source * width + j, width - j if sample < n else 0, 0.0)
-                transpose_inplace(square)
-                for t in range(VL):
-                    if j + t < width:
-                        store(block, (j + t) * B + i, square[t, 0])
-        for i in range(B if height > width else 0):
-            put(block, width * B + i, 1.0)
 
 
 @inlined
 def _most_blocks(like: Any, memory: Memory) -> int:
     """Return how many blocks the largest batch takes: for so many there is room behind each layer's first block."""
-    B = _block_size(like)
+    B = block_size(like)
     return (memory.batch_size + B - 1) // B
 
 
 @inlined
 def _write_ones(network: Layers, like: Any, memory: Memory) -> None:
     """Write the ones behind the outputs of the hidden layers."""
-    B, h, n_blocks = _block_size(like), memory.outputs, _most_blocks(like, memory)
+    B, h, n_blocks = block_size(like), memory.outputs, _most_blocks(like, memory)
     for layer in range(1, network.n_layers):
         height = get(network.sizes, layer) + 1
         for block in range(n_blocks):
@@ -123,8 +88,8 @@ def take_batch(
     The batch is the first rows of x and y, or those that `order` lists.
     """
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    _load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
-    _load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
+    load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
+    load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
     _write_ones(network, x, memory)
     return x, y, weights
 
@@ -135,7 +100,7 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
 
     A block of several vectors is multiplied as a whole one; nobody reads what comes of its unused vectors.
     """
-    VL, B = lanes(h), _block_size(h)
+    VL, B = lanes(h), block_size(h)
     height = 2 if n_out <= 2 else ROWS
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
@@ -153,7 +118,7 @@ def _backward_product(
     weight: Any, delta: Any, h: Any, d_h: Any, n_in: int, n_out: int, n_vectors: int, activation: int
 ) -> None:
     """Write weight delta, times the derivative at h, to d_h (n_in, samples)."""
-    B = _block_size(h)
+    B = block_size(h)
     for i in range(0, n_in, ROWS):
         rows, strip, place = min(ROWS, n_in - i), advance(weight, i * n_out), i * B
         if n_vectors == 1:
@@ -168,7 +133,7 @@ def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: in
 
     Outputs of a layer have (n_out + 1) rows in each block; the layers' lie one behind the other.
     """
-    B, n_blocks = _block_size(x), _most_blocks(x, memory)
+    B, n_blocks = block_size(x), _most_blocks(x, memory)
     extra = 1 if network.bias else 0
     h, weight, layer_outputs = x, parameters, memory.outputs
     for layer in range(network.n_layers):
@@ -184,7 +149,7 @@ def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: in
 @inlined
 def _last_layer(network: Layers, like: Any, memory: Memory) -> tuple[int, int]:
     """Return where the last layer's parameters begin, and where its outputs and deltas do."""
-    B, n_blocks, offset, place = _block_size(like), _most_blocks(like, memory), 0, 0
+    B, n_blocks, offset, place = block_size(like), _most_blocks(like, memory), 0, 0
     extra = 1 if network.bias else 0
     for layer in range(network.n_layers - 1):
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
@@ -211,7 +176,7 @@ def to_deltas(
     Returns the loss summed over the samples, which have no weights here, and no unit is left out. Deltas lie as the
     outputs do.
     """
-    n_layers, VL, B = network.n_layers, lanes(x), _block_size(x)
+    n_layers, VL, B = network.n_layers, lanes(x), block_size(x)
     n_blocks, n_features, n_outputs = _most_blocks(x, memory), get(network.sizes, 0), get(network.sizes, n_layers)
     extra, activation = 1 if network.bias else 0, get(network.activations, n_layers - 1)
     last_weight, last_place = _last_layer(network, x, memory)
@@ -241,7 +206,7 @@ def _add_weight_gradient(
     h: Any, n_in: int, h_rows: int, delta: Any, n_out: int, n_vectors: int, start: int, d_weight: Any, sums: Any
 ) -> None:
     """Write h (n_in, samples) delta.T to d_weight, added to what is there where start is PREVIOUS."""
-    B = _block_size(h)
+    B = block_size(h)
     h_block, delta_block = h_rows * B, (n_out + 1) * B
     if n_out == 1:
         add_gradient_of_1(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
@@ -260,7 +225,7 @@ def accumulate(
     network: Layers, parameters: Any, x: Any, rows: int, memory: Memory, target: Any, start: int, dropout: Dropout
 ) -> None:
     """Turn the deltas of all blocks into all gradients at `target`, or add them there where start is PREVIOUS."""
-    VL, B, n_blocks = lanes(x), _block_size(x), _most_blocks(x, memory)
+    VL, B, n_blocks = lanes(x), block_size(x), _most_blocks(x, memory)
     n_vectors, extra = (rows + VL - 1) // VL, 1 if network.bias else 0
     h, place = memory.lanes_x, 0
     for layer in range(network.n_layers):
@@ -274,7 +239,7 @@ def accumulate(
 @called
 def absolute_error(network: Layers, y: Any, rows: int, memory: Memory) -> float:
     """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    B, n_out, total = _block_size(y), get(network.sizes, network.n_layers), 0.0
+    B, n_out, total = block_size(y), get(network.sizes, network.n_layers), 0.0
     place = _last_layer(network, y, memory)[1]
     for block in range((rows + B - 1) // B):
         h = advance(memory.outputs, place + block * (n_out + 1) * B)
@@ -290,7 +255,7 @@ def _class_of(outputs: Any, n_out: int) -> Any:
 
     `outputs` points to the first output of the samples; the others are a row of a block apart.
     """
-    B = _block_size(outputs)
+    B = block_size(outputs)
     best, number = load(outputs, 0), splat(outputs, 0.0)
     if n_out == 1:
         return select_less(best, splat(outputs, 0.5), number, splat(outputs, 1.0))
@@ -307,7 +272,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
 
     x and y point to blocks made by `to_blocks`.
     """
-    VL, B, total, correct = lanes(x), _block_size(x), 0.0, splat(x, 0.0)
+    VL, B, total, correct = lanes(x), block_size(x), 0.0, splat(x, 0.0)
     n_features, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
     activation, zero, one = get(network.activations, network.n_layers - 1), splat(x, 0.0), splat(x, 1.0)
     for block in range((n + B - 1) // B):
@@ -326,47 +291,17 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
 @called
 def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memory, out: Any) -> None:
     """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
-    n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), _block_size(x)
+    n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), block_size(x)
     activation = get(network.activations, network.n_layers - 1)
     _write_ones(network, x, memory)
     for first in range(0, n, B):
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL
-        _load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
+        load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
         z = _forward(network, parameters, memory.lanes_x, 0, n_vectors, memory)
         if activation == SOFTMAX:
             for i in range(0, used, VL):
                 softmax_in_lanes(advance(z, i), n_out, B)
         else:
             activate_block(activation, z, B, n_out, n_vectors * VL)
-        _store_rows(z, n_out, used, advance(out, first * n_out))
-
-
-@kernel
-def _store_rows(block: Any, width: int, n: int, rows: Any) -> None:
-    """Copy n samples of a block, in `width` rows of features, to rows."""
-    VL, B = lanes(block), _block_size(block)
-    for i in range(0, n, VL):
-        for j in range(0, width, VL):
-            square = square_tile(block)
-            for t in range(VL):
-                if j + t < width:
-                    square[t, 0] = load(block, (j + t) * B + i)
-            transpose_inplace(square)
-            for s in range(VL):
-                if i + s < n:
-                    store_first(rows, (i + s) * width + j, square[s, 0], width - j)
-
-
-def to_blocks(samples: Samples) -> Samples:
-    """Return samples as `evaluate` reads them: blocks of (features and ones, samples), and of (outputs, samples)."""
-    n = len(samples.x)
-    block = samples_in_block(samples.x.itemsize)
-    n_blocks = -(-n // block)
-    blocks = []
-    for rows in (np.column_stack([samples.x, np.ones(n, samples.x.dtype)]), samples.y):
-        padded = aligned_zeros(n_blocks * block * rows.shape[1], rows.dtype).reshape(n_blocks, rows.shape[1], block)
-        for i, chunk in enumerate(np.split(rows, range(block, n, block)) if n else []):
-            padded[i, :, : len(chunk)] = chunk.T
-        blocks.append(padded.reshape(-1, block))
-    return Samples(*blocks)
+        store_rows(z, n_out, used, advance(out, first * n_out))

@@ -1,0 +1,75 @@
+"""Rows of samples to blocks with samples in lanes, and back; see `samples_in_lanes` for what a block is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kernels._jit import inlined, kernel
+from kernels.aligned import aligned_zeros
+from kernels.lane_blocks import samples_in_block
+from kernels.lane_kernels import BLOCK_VECTORS
+from kernels.simd import advance, get, lanes, load, load_first, put, store, store_first
+from kernels.structs import Samples
+from kernels.tiles import square_tile, transpose_inplace
+
+
+@inlined
+def block_size(like: Any) -> int:
+    """Return how many samples a block holds, for elements of the type of `like`."""
+    return BLOCK_VECTORS * lanes(like)
+
+
+@kernel
+def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
+    """Copy n rows of `width` elements to rows of features, `height` of them in each block, padded with zeros.
+
+    The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
+    """
+    VL, B = lanes(rows), block_size(rows)
+    for first in range(0, n, B):
+        block = advance(target, first * height)
+        for i in range(0, B, VL):
+            for j in range(0, width, VL):
+                square = square_tile(rows)
+                for s in range(VL):
+                    sample = first + i + s
+                    source = get(order, sample) if ordered and sample < n else sample
+                    square[s, 0] = load_first(rows, source * width + j, width - j if sample < n else 0, 0.0)
+                transpose_inplace(square)
+                for t in range(VL):
+                    if j + t < width:
+                        store(block, (j + t) * B + i, square[t, 0])
+        for i in range(B if height > width else 0):
+            put(block, width * B + i, 1.0)
+
+
+@kernel
+def store_rows(block: Any, width: int, n: int, rows: Any) -> None:
+    """Copy n samples of a block, in `width` rows of features, to rows."""
+    VL, B = lanes(block), block_size(block)
+    for i in range(0, n, VL):
+        for j in range(0, width, VL):
+            square = square_tile(block)
+            for t in range(VL):
+                if j + t < width:
+                    square[t, 0] = load(block, (j + t) * B + i)
+            transpose_inplace(square)
+            for s in range(VL):
+                if i + s < n:
+                    store_first(rows, (i + s) * width + j, square[s, 0], width - j)
+
+
+def to_blocks(samples: Samples) -> Samples:
+    """Return samples as `evaluate` reads them: blocks of (features and ones, samples), and of (outputs, samples)."""
+    n = len(samples.x)
+    block = samples_in_block(samples.x.itemsize)
+    n_blocks = -(-n // block)
+    blocks = []
+    for rows in (np.column_stack([samples.x, np.ones(n, samples.x.dtype)]), samples.y):
+        padded = aligned_zeros(n_blocks * block * rows.shape[1], rows.dtype).reshape(n_blocks, rows.shape[1], block)
+        for i, chunk in enumerate(np.split(rows, range(block, n, block)) if n else []):
+            padded[i, :, : len(chunk)] = chunk.T
+        blocks.append(padded.reshape(-1, block))
+    return Samples(*blocks)
