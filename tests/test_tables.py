@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,45 +9,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from conftest import Write
+from equal_tables import assert_equal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import refusal_of
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from trainer.errors import InputError
-from trainer.table import Table
 from trainer.tables import read_features, read_table
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write_csv(text: str | bytes, name: str = "data.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    return write_csv
-
-
-def refusal(path: Path, *args: Any, read: Callable[..., Any] = read_table, **kwargs: Any) -> str:
-    """Return the message of the refusal, which is one line and begins with the file."""
-    with pytest.raises(InputError) as caught:
-        read(path, *args, **kwargs)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    assert message.startswith(f"{path}: ")
-    return message.removeprefix(f"{path}: ")
-
-
-def assert_equal(first: Table, second: Table) -> None:
-    np.testing.assert_array_equal(first.X, second.X)
-    np.testing.assert_array_equal(first.y, second.y)
-    assert first.y.dtype == second.y.dtype
-    for field in ("task", "classes", "feature_names", "target_name", "task_reason"):
-        assert getattr(first, field) == getattr(second, field)
-
 
 # ---- what is read
 
@@ -143,7 +113,7 @@ def test_booleans_are_features(write: Write, tmp_path: Path) -> None:
 
 def test_a_late_odd_cell_is_seen_however_long_the_file(write: Write) -> None:
     path = write("a,y\n" + "1,u\n2,v\n" * 5000 + "x,u\n")
-    assert refusal(path) == "column 'a', row 10001 (line 10002) holds 'x'; features must be finite numbers"
+    assert refusal_of(path) == "column 'a', row 10001 (line 10002) holds 'x'; features must be finite numbers"
 
 
 # ---- which column is the target
@@ -174,15 +144,15 @@ def test_named_target(write: Write, tmp_path: Path) -> None:
 
 
 def test_unknown_target_lists_what_there_is(write: Write, tmp_path: Path) -> None:
-    message = refusal(write("a,b\n1,2\n3,4\n"), target="c")
+    message = refusal_of(write("a,b\n1,2\n3,4\n"), target="c")
     assert message == "there is no target column 'c'; the columns are 'a', 'b'"
     wide = ",".join(f"c{j}" for j in range(30))
-    message = refusal(write(f"{wide}\n{','.join('1' * 30)}\n"), target="c")
+    message = refusal_of(write(f"{wide}\n{','.join('1' * 30)}\n"), target="c")
     assert message.endswith("'c6', 'c7', ... (30 in all)")
     np.savez(tmp_path / "t.npz", X=np.eye(2), z=np.ones(2))
-    assert refusal(tmp_path / "t.npz") == "has no target array 'y', 'Y'; its arrays are 'X', 'z'"
-    assert refusal(tmp_path / "t.npz", target="t").startswith("has no target array 't'; its arrays are")
-    assert "'X' has shape (2, 2)" in refusal(tmp_path / "t.npz", target="X")
+    assert refusal_of(tmp_path / "t.npz") == "has no target array 'y', 'Y'; its arrays are 'X', 'z'"
+    assert refusal_of(tmp_path / "t.npz", target="t").startswith("has no target array 't'; its arrays are")
+    assert "'X' has shape (2, 2)" in refusal_of(tmp_path / "t.npz", target="X")
 
 
 # ---- what there is to learn
@@ -231,7 +201,7 @@ def test_categories_are_classes_in_sorted_order(tmp_path: Path, dtype: pl.DataTy
 def test_parquet_text_of_digits_stays_text(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1, 2], "y": ["10", "9"]}).write_parquet(tmp_path / "t.parquet")
     assert read_table(tmp_path / "t.parquet").classes == ("10", "9")
-    message = refusal(tmp_path / "t.parquet", task="regress")
+    message = refusal_of(tmp_path / "t.parquet", task="regress")
     assert message == "column 'y', row 1 holds '10'; a number is needed to regress"
 
 
@@ -242,8 +212,8 @@ def test_large_integer_labels_stay_apart(write: Write, tmp_path: Path) -> None:
     pl.DataFrame({"a": [1, 2], "y": [2**64 - 1, 1]}, schema_overrides={"y": pl.UInt64}).write_parquet(
         tmp_path / "t.parquet"
     )
-    assert "holds '18446744073709551615'; classes must" in refusal(tmp_path / "t.parquet", task="classify")
-    assert "row 1 (line 2) holds '99999999999999999999'; classes must" in refusal(
+    assert "holds '18446744073709551615'; classes must" in refusal_of(tmp_path / "t.parquet", task="classify")
+    assert "row 1 (line 2) holds '99999999999999999999'; classes must" in refusal_of(
         write("a,y\n1,99999999999999999999\n2,1\n"), task="classify"
     )
 
@@ -259,182 +229,17 @@ def test_given_task_is_obeyed(write: Write) -> None:
 
 def test_task_that_does_not_suit_the_target(write: Write) -> None:
     text = write("a,y\n1,u\n2,v\n")
-    assert refusal(text, task="regress") == ("column 'y', row 1 (line 2) holds 'u'; a number is needed to regress")
+    assert refusal_of(text, task="regress") == ("column 'y', row 1 (line 2) holds 'u'; a number is needed to regress")
     floats = write("a,y\n1,1.0\n2,2.5\n")
-    assert "column 'y', row 2 (line 3) holds '2.5'; classes must be" in refusal(floats, task="classify")
+    assert "column 'y', row 2 (line 3) holds '2.5'; classes must be" in refusal_of(floats, task="classify")
     with pytest.raises(InputError, match="task: 'rank' is unknown; accepted are 'classify' and 'regress'"):
         read_table(text, task="rank")
 
 
 def test_one_word_among_numbers_does_not_turn_them_into_classes(write: Write) -> None:
     path = write("a,y\n1,1\n2,NA\n3,2\n4,1\n")
-    assert refusal(path) == ("column 'y', row 2 (line 3) holds 'NA'; most of the target is numbers, so must this be")
+    assert refusal_of(path) == ("column 'y', row 2 (line 3) holds 'NA'; most of the target is numbers, so must this be")
     assert read_table(path, task="classify").classes == ("1", "2", "NA")
-
-
-# ---- what is refused
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "cannot be parsed as a .csv file: empty CSV"),
-        ("a,y\n", "the table is empty: it has 2 columns and 0 rows"),
-        ("a,y\n\n\n", "the table is empty: it has 2 columns and 0 rows"),
-        ("a,y\n1,2\n", "holds 1 row; training needs at least 2"),
-        ("y\n1\n2\n", "no feature column is left beside the target 'y'"),
-        ("a;y\n1;2\n3;4\n", "no feature column is left beside the target 'a;y'"),
-        ("a,b,a,y\n1,2,3,4\n", "columns 'a' occur more than once; names must differ"),
-        (",a,y\n0,1,2\n", "column 1 has no name; each column needs one"),
-        ("a,y\n1,2\n1,2,3\n", "cannot be parsed as a .csv file: line 3 has 3 fields, the header 2"),
-        ("a,b,y\n1,2,3\n4,5\n", "column 'y', row 2 (line 3) is missing"),
-        ("a,y\n1,2\n,4\n", "column 'a', row 2 (line 3) is missing"),
-        ('a,y\n1,2\n" ",4\n', "column 'a', row 2 (line 3) is missing"),
-        ("a,y\n1,2\n\n3,4\n", "column 'y', row 2 (line 3) is missing"),
-        ("a,y\n1,u\n2,\n", "column 'y', row 2 (line 3) is missing"),
-        ("a,y\n1,0.5\n2,nan\n", "column 'y', row 2 (line 3) holds 'nan'; a finite number is needed"),
-        ("a,y\n1,0.5\n2,-inf\n", "column 'y', row 2 (line 3) holds '-inf'; a finite number is needed"),
-        (
-            "a,y\n1,2\n12,3\nabc,4\n",
-            "column 'a', row 3 (line 4) holds 'abc'; features must be finite numbers",
-        ),
-        ("a,y\n1,2\nNaN,3\n", "column 'a', row 2 (line 3) holds 'NaN'; features must be finite numbers"),
-        ("a,y\n1,2\n1e400,3\n", "column 'a', row 2 (line 3) holds '1e400'; features must be finite numbers"),
-        ("a,y\ntrue,2\n1,3\n", "column 'a', row 1 (line 2) holds 'true'; features must be finite numbers"),
-        ("a,y\ntrue,u\n,v\n", "column 'a', row 2 (line 3) is missing"),
-        ('a,"c\nd",y\n1,2,3\n"x\ny",2,4\n', "column 'a', row 2 (line 4) holds 'x\\ny'; "),
-        ("a,y\n1,u\n2,u\n", "target 'y' holds the single class 'u'; 2 are needed"),
-        ("a,y\n1,7\n2,7\n", "target 'y' holds the single class 7; 2 are needed"),
-        ("a,y\n1,true\n2,true\n", "target 'y' holds the single class True; 2 are needed"),
-        (b"a,y\n1,\xff\n", "cannot be parsed as a .csv file: "),
-    ],
-)
-def test_csv_that_cannot_be_used(write: Write, text: str | bytes, message: str) -> None:
-    assert refusal(write(text)).startswith(message)
-
-
-def test_a_long_cell_is_shortened(write: Write) -> None:
-    message = refusal(write("a,y\n1,2\n" + "z" * 10_000 + ",3\n"))
-    assert f"holds '{'z' * 40}...'; " in message
-
-
-def test_the_line_is_left_out_where_it_is_not_certain(write: Write) -> None:
-    # A bare carriage return inside a cell is text to polars and the end of a line to other readers.
-    message = refusal(write("a,y\n1,u\rw\n2,v\nx,u\n"))
-    assert message == "column 'a', row 3 holds 'x'; features must be finite numbers"
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({}, "the table is empty: it has 0 columns and 0 rows"),
-        ({"a": [], "y": []}, "the table is empty: it has 2 columns and 0 rows"),
-        ({"a": [1, None], "y": [1, 2]}, "column 'a', row 2 is missing"),
-        ({"a": [None, None], "y": [1, 2]}, "column 'a', row 1 is missing"),
-        (
-            {"a": [1.0, float("inf")], "y": [1, 2]},
-            "column 'a', row 2 holds 'inf'; features must be finite numbers",
-        ),
-        ({"a": ["1", "x"], "y": [1, 2]}, "column 'a', row 2 holds 'x'; features must be finite numbers"),
-        (
-            {"a": [[1], [2]], "y": [1, 2]},
-            "column 'a' holds List(Int64); accepted are numbers, booleans, text",
-        ),
-        ({"a": [1, 2], "y": ["u", None]}, "column 'y', row 2 is missing"),
-        ({"a": [1, 2], "y": [b"u", b"v"]}, "column 'y' holds Binary; accepted are numbers, booleans, text"),
-    ],
-)
-def test_parquet_that_cannot_be_used(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
-    pl.DataFrame(columns).write_parquet(tmp_path / "t.parquet")
-    assert refusal(tmp_path / "t.parquet") == message
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"Z": np.eye(2)}, "has no array 'X'; its arrays are 'Z'"),
-        ({"X": np.ones(3), "y": np.arange(3)}, "array 'X' has shape (3,) and dtype float64; "),
-        ({"X": np.ones((0, 2)), "y": np.ones(0)}, "array 'X' has shape (0, 2) and dtype float64; "),
-        ({"X": np.ones((2, 0)), "y": np.ones(2)}, "array 'X' has shape (2, 0) and dtype float64; "),
-        ({"X": np.array([["a"], ["b"]]), "y": np.ones(2)}, "array 'X' has shape (2, 1) and dtype <U1; "),
-        (
-            {"X": np.eye(2, dtype=complex), "y": np.ones(2)},
-            "array 'X' has shape (2, 2) and dtype complex128; ",
-        ),
-        ({"X": np.eye(2), "y": np.ones(3)}, "target array 'y' has shape (3,) and dtype float64; 2 numbers"),
-        ({"X": np.eye(2), "y": np.ones((2, 1))}, "target array 'y' has shape (2, 1) and dtype float64; "),
-        ({"X": np.eye(2), "y": np.array([b"u", b"v"])}, "target array 'y' has shape (2,) and dtype |S1; "),
-        ({"X": np.eye(2), "y": np.array(["u", None])}, "cannot be read as NPZ without pickles: "),
-        (
-            {"X": np.eye(2), "y": np.ones(2), "feature_names": np.array(["a"])},
-            "array 'feature_names' has shape (1,)",
-        ),
-        (
-            {"X": np.eye(2), "y": np.ones(2), "feature_names": np.array(["a", "a"])},
-            "columns 'a' occur more than once",
-        ),
-        ({"X": np.array([[1, 2], [3, np.nan]]), "y": np.ones(2)}, "column 'x1', row 2 holds 'nan'; "),
-        (
-            {"X": np.eye(2), "y": np.array([0.5, np.nan])},
-            "column 'y', row 2 holds 'nan'; a finite number is needed",
-        ),
-    ],
-)
-def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
-    np.savez(tmp_path / "t.npz", **arrays)  # type: ignore[arg-type]
-    assert refusal(tmp_path / "t.npz").startswith(message)
-
-
-def test_files_that_cannot_be_opened(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "No such file or directory" in refusal(tmp_path / "none.csv")
-    (tmp_path / "folder.csv").mkdir()
-    assert "Is a directory" in refusal(tmp_path / "folder.csv")
-    assert refusal(write("a", "t.xlsx")) == "unknown kind of file '.xlsx'; accepted are .csv, .parquet, .npz"
-    assert refusal(write("a", "bare")).startswith("unknown kind of file ''")
-    path = write("a,y\n1,u\n2,v\n")
-    path.chmod(0)
-    if os.access(path, os.R_OK):  # the superuser may read everything
-
-        def refuse(*args: object, **kwargs: object) -> None:
-            raise PermissionError(13, "Permission denied")
-
-        monkeypatch.setattr(Path, "open", refuse)
-    assert "Permission denied" in refusal(path)
-
-
-def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
-    good = {suffix: tmp_path / f"good.{suffix}" for suffix in ("parquet", "npz")}
-    np.savez(good["npz"], X=np.eye(4), y=np.array([0, 1, 0, 1]))
-    pl.DataFrame({"a": [1.5, 2, 3, 4], "y": [0, 1, 0, 1]}).write_parquet(good["parquet"])
-    for suffix, path in good.items():
-        content, cut = path.read_bytes(), tmp_path / f"cut.{suffix}"
-        for length in (0, 1, 4, len(content) // 2, len(content) - 1):
-            cut.write_bytes(content[:length])
-            assert refusal(cut).startswith("cannot be ")
-
-
-def test_a_flipped_bit_in_an_npz_file_is_refused_or_harmless(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
-    np.savez(good, X=np.eye(4), y=np.array([0, 1, 0, 1]))
-    content = good.read_bytes()
-    table, generator, refused = read_table(good), np.random.default_rng(0), 0
-    for _ in range(300):
-        flipped = bytearray(content)
-        flipped[generator.integers(len(content))] ^= 1 << int(generator.integers(8))
-        bad.write_bytes(flipped)
-        try:
-            assert_equal(read_table(bad), table)
-        except InputError:
-            refused += 1
-    assert refused
-
-
-def test_other_content_under_a_known_suffix(write: Write, tmp_path: Path) -> None:
-    for suffix in ("parquet", "npz"):
-        assert "cannot be " in refusal(write("a,y\n1,2\n", f"t.{suffix}"))
-    np.save(tmp_path / "t.npy", np.eye(2))
-    (tmp_path / "t.npy").rename(tmp_path / "array.npz")
-    assert "cannot be read as NPZ" in refusal(tmp_path / "array.npz")
 
 
 # ---- features to predict
@@ -459,7 +264,7 @@ def test_one_row_is_enough_to_predict(write: Write) -> None:
 def test_unnamed_npz_needs_the_right_number_of_features(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.eye(2))
     np.testing.assert_array_equal(read_features(tmp_path / "t.npz", ["p", "q"]), np.eye(2))
-    message = refusal(tmp_path / "t.npz", ["p", "q", "r"], read=read_features)
+    message = refusal_of(tmp_path / "t.npz", ["p", "q", "r"], read=read_features)
     assert message == "array 'X' has 2 columns; the model takes 3"
 
 
@@ -475,9 +280,9 @@ def test_unnamed_npz_needs_the_right_number_of_features(tmp_path: Path) -> None:
     ],
 )
 def test_features_that_do_not_fit_the_model(write: Write, text: str, message: str) -> None:
-    assert refusal(write(text), ["a", "b"], "y", read=read_features) == message
+    assert refusal_of(write(text), ["a", "b"], "y", read=read_features) == message
 
 
 def test_without_a_target_name_every_other_column_is_extra(write: Write) -> None:
-    message = refusal(write("a,y\n1,2\n"), ["a"], read=read_features)
+    message = refusal_of(write("a,y\n1,2\n"), ["a"], read=read_features)
     assert message == "columns 'y' are not features of the model; remove them"
