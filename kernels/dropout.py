@@ -22,16 +22,18 @@ NO_DROPOUT = Dropout(0.0, np.uint64(0))
 
 
 @inlined
-def dropout_of(objective: Objective, step: int) -> Dropout:
-    """Return what a step, counted from 0, leaves out."""
-    key = mixed(np.uint64(objective.dropout_seed) + np.uint64(step) * np.uint64(SPLITMIX_STEP))
-    return Dropout(objective.dropout, key)
-
-
-@inlined
 def no_dropout() -> Dropout:
     """Return a dropout of nothing."""
     return Dropout(0.0, np.uint64(0))
+
+
+@inlined
+def dropout_of(objective: Objective, step: int) -> Dropout:
+    """Return what a step, counted from 0, leaves out."""
+    if objective.dropout == 0.0:
+        return no_dropout()
+    key = mixed(np.uint64(objective.dropout_seed) + np.uint64(step) * np.uint64(SPLITMIX_STEP))
+    return Dropout(objective.dropout, key)
 
 
 @inlined

@@ -86,7 +86,8 @@ def allocate_workspace(
 ) -> Workspace:
     """Allocate what steps of up to `batch_size` rows need.
 
-    `in_lanes` decides where samples lie, by default as `lane_blocks.suits_lanes` tells; weighted samples lie in rows.
+    `in_lanes` decides where samples lie, by default as `lane_blocks.suits_lanes` tells; those with weights or
+    dropout lie in rows.
     """
     dtype = np.dtype(dtype)
     sizes = [int(size) for size in network.sizes]

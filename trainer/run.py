@@ -109,8 +109,8 @@ class Run:
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
-        in_lanes = suits_lanes(network, batch_size, parameters.itemsize) and not samples.weights.size
-        in_lanes = in_lanes and objective.dropout == 0.0
+        plain = not samples.weights.size and objective.dropout == 0.0
+        in_lanes = plain and suits_lanes(network, batch_size, parameters.itemsize)
         evaluated, validation = evaluated or nothing, validation or nothing
         self._evaluated = backend.to_measure(in_lanes, evaluated)
         self._validation = backend.to_measure(in_lanes, validation)

@@ -30,7 +30,7 @@ class Stagnation:
     count: int = 0
 
     def add(self, value: float) -> bool:
-        """Take the value of one more epoch; return whether it is the best. NaN counts as an improvement of nothing."""
+        """Take the value of one more epoch; return whether it is the best. NaN starts the count anew."""
         self.count = self.count + 1 if value > self.best - self.tol else 0
         is_best = value < self.best
         if is_best:
