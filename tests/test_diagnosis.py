@@ -11,6 +11,7 @@ from command_line import call
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from kernels.backends import BACKENDS
+from trainer.columns import numeric_columns
 from trainer.datasets import xor
 from trainer.diagnosis import VANISHING_RATIO, divergence_message, error_sizes, training_warnings
 from trainer.history import History
@@ -120,7 +121,7 @@ def test_tables_are_trained_without_a_warning(load: Callable[[], Any], activatio
         y=data.target.astype(np.float64 if regression else np.int64),
         task="regress" if regression else "classify",
         classes=classes,
-        feature_names=names,
+        columns=numeric_columns(names),
         target_name="y",
         task_reason="given",
     )

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kernels.backends import BACKENDS
+from trainer.columns import numeric_columns
 from trainer.errors import InputError
 from trainer.model import MLP
 from trainer.model_file import load_predictor, save_predictor
@@ -24,13 +25,13 @@ from trainer.preprocessing import Standardizer
 def classifier(**options: Any) -> Predictor:
     model = MLP([3, 4, 2], output_activation="softmax", loss="cross_entropy", random_state=0, **options)
     inputs = Standardizer(np.array([1.0, -2.5, 1 / 3]), np.array([0.1, 7.0, 1e-9]))
-    return Predictor(model, "classify", ("no", "ja, natürlich"), ("a", "b b", "ç"), "kind", inputs)
+    return Predictor(model, "classify", ("no", "ja, natürlich"), numeric_columns(("a", "b b", "ç")), "kind", inputs)
 
 
 def regressor() -> Predictor:
     model = MLP([2, 5, 3, 1], activation="relu", output_activation="identity", bias=False, random_state=1)
     one = Standardizer(np.array([4.0]), np.array([1e3]))
-    return Predictor(model, "regress", (), ("x0", "x1"), "y", None, one)
+    return Predictor(model, "regress", (), numeric_columns(("x0", "x1")), "y", None, one)
 
 
 def saved(tmp_path: Path, predictor: Predictor | None = None) -> Path:
@@ -89,7 +90,7 @@ def test_a_classifier_comes_back_bit_for_bit(dtype: str, bias: bool, backend: st
 )
 def test_a_loss_comes_back_with_its_parameter(loss: str, parameter: float | None, outputs: str, tmp_path: Path) -> None:
     model = MLP([2, 5, 1], loss=loss, loss_parameter=parameter, output_activation=outputs, random_state=1)
-    before = Predictor(model, "regress", (), ("x0", "x1"), "y")
+    before = Predictor(model, "regress", (), numeric_columns(("x0", "x1")), "y")
     after = load_predictor(saved(tmp_path, before))
     assert (after.model.loss_name, after.model.loss_parameter) == (loss, parameter)
     X, Y = np.random.default_rng(0).random((40, 2)), np.random.default_rng(1).random((40, 1))
@@ -114,7 +115,7 @@ def test_a_regressor_predicts_the_same_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("classes", [("a", "b"), (3, -1), (False, True)])
 def test_labels_keep_their_type(classes: tuple[Any, Any], tmp_path: Path) -> None:
     before = classifier()
-    path = saved(tmp_path, Predictor(before.model, "classify", classes, before.feature_names, "kind"))
+    path = saved(tmp_path, Predictor(before.model, "classify", classes, before.columns, "kind"))
     loaded = load_predictor(path)
     assert loaded.classes == classes
     assert [type(label) for label in loaded.classes] == [type(label) for label in classes]

@@ -45,7 +45,7 @@ def network(settings: Settings) -> MLP:
 
 
 def train_bare(settings: Settings) -> MLP:
-    """Train without a record, a listener or a snapshot: one compiled call."""
+    """Train without a record, a callback or a snapshot: one compiled call."""
     model = network(settings)
     run = model.start_run(X, Y, terms=objective(), record_every=2 * settings.epochs)
     run.advance(learning_rates("constant", settings.learning_rate, np.arange(settings.epochs), settings.epochs))
@@ -56,7 +56,7 @@ def train_watched(settings: Settings, *, terminal: bool) -> MLP:
     """Train with everything that the command line adds: a bar or lines, history, and snapshots for an animation."""
     model = network(settings)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-    with training_display(console, settings.epochs, every_record=False, quiet=False) as listener:
+    with training_display(console, settings.epochs, every_record=False, quiet=False) as show:
         train_epochs(
             model,
             Samples(X, Y),
@@ -65,7 +65,7 @@ def train_watched(settings: Settings, *, terminal: bool) -> MLP:
             terms=objective(),
             record_every=settings.log_every,
             snapshot_epochs=frame_epochs(settings.epochs),
-            listener=listener,
+            callbacks=[show],
         )
     return model
 

@@ -141,23 +141,23 @@ def test_snapshots_beyond_the_end_are_left_out() -> None:
 def test_snapshots_and_records_change_nothing_about_the_training() -> None:
     plain, watched = network(), network()
     train(plain, 500, batch_size=64, shuffle=True, record_every=1000)
-    train(watched, 500, batch_size=64, shuffle=True, snapshot_epochs=range(0, 501, 3), listener=lambda report: False)
+    train(watched, 500, batch_size=64, shuffle=True, snapshot_epochs=range(0, 501, 3), callbacks=[lambda report: False])
     np.testing.assert_array_equal(plain.parameters, watched.parameters)
 
 
-# ---- listeners and endings
+# ---- callbacks and endings
 
 
-def test_a_listener_hears_of_growing_progress_up_to_the_end() -> None:
+def test_a_callback_hears_of_growing_progress_up_to_the_end() -> None:
     heard: list[tuple[int, int]] = []
 
-    def listener(report: Report) -> bool:
+    def listen(report: Report) -> bool:
         assert report.n_epochs == 30_000
         assert report.steps_per_second > 0
         heard.append((report.epochs_done, report.history.n_records))
         return False
 
-    outcome = train(network(), 30_000, record_every=10, listener=listener)
+    outcome = train(network(), 30_000, record_every=10, callbacks=[listen])
     epochs = [epoch for epoch, _ in heard]
     assert epochs == sorted(set(epochs))
     assert epochs[0] == 1  # the user sees something at once
@@ -166,9 +166,9 @@ def test_a_listener_hears_of_growing_progress_up_to_the_end() -> None:
     assert not outcome.interrupted
 
 
-def test_a_listener_can_stop_the_training_and_what_was_trained_is_kept() -> None:
+def test_a_callback_can_stop_the_training_and_what_was_trained_is_kept() -> None:
     model = network()
-    outcome = train(model, 10**12, listener=lambda report: report.epochs_done > 100)
+    outcome = train(model, 10**12, callbacks=[lambda report: report.epochs_done > 100])
     assert outcome.interrupted
     assert 100 < outcome.epochs_done <= 100 + MAX_EPOCHS_PER_CALL
     assert outcome.history.n_records == outcome.epochs_done
@@ -178,7 +178,7 @@ def test_a_listener_can_stop_the_training_and_what_was_trained_is_kept() -> None
 
 
 def test_a_stop_after_the_last_epoch_is_no_interruption() -> None:
-    assert not train(network(), 1, listener=lambda report: True).interrupted
+    assert not train(network(), 1, callbacks=[lambda report: True]).interrupted
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -186,11 +186,11 @@ def test_divergence_ends_the_training_with_the_last_finite_parameters(backend: s
     model = network(activation="relu", output_activation="identity", backend=backend)
     heard: list[int] = []
 
-    def listener(report: Report) -> bool:
+    def listen(report: Report) -> bool:
         heard.append(report.epochs_done)
         return False
 
-    outcome = train(model, 10_000, learning_rate=3.0, listener=listener)
+    outcome = train(model, 10_000, learning_rate=3.0, callbacks=[listen])
     assert outcome.divergence is not None
     assert outcome.divergence.period == outcome.epochs_done < 10_000
     assert np.isfinite(model.parameters).all()

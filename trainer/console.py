@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,9 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainer.explained_loss import SCORES, score_in
 from trainer.history import History
-from trainer.training import Report
+from trainer.training import Callback, Report
 
-Listener = Callable[[Report], bool]
 MAX_LINES = 20
 
 
@@ -42,8 +41,8 @@ def _score(name: str, value: float) -> str:
 
 
 @contextmanager
-def training_display(console: Console, n_epochs: int, *, every_record: bool, quiet: bool) -> Iterator[Listener]:
-    """Yield a listener that shows reports on the console; it never asks to stop.
+def training_display(console: Console, n_epochs: int, *, every_record: bool, quiet: bool) -> Iterator[Callback]:
+    """Yield a callback that shows reports on the console; it never asks to stop.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def _state(report: Report) -> str:
 
 
 class _Lines:
-    """A listener that prints records as plain lines, those of one report at once."""
+    """A callback that prints records as plain lines, those of one report at once."""
 
     def __init__(self, console: Console, *, every_record: bool) -> None:
         self._console, self._every_record, self._seen = console, every_record, 0

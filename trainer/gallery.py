@@ -61,9 +61,9 @@ def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool
     title = f"{exhibit.hidden} neurons, learning rate {exhibit.learning_rate:g}, penalty {exhibit.l2:g}"
     if not quiet:
         console.print(title)
-    with training_display(console, epochs, every_record=False, quiet=quiet) as listener:
+    with training_display(console, epochs, every_record=False, quiet=quiet) as show:
         outcome = train_prepared(
-            predictor.model, prepared, settings, listener=listener, snapshot_epochs=frame_epochs(epochs)
+            predictor.model, prepared, settings, callbacks=[show], snapshot_epochs=frame_epochs(epochs)
         )
     if outcome.divergence is not None and not quiet:
         message = divergence_message(

@@ -18,6 +18,7 @@ import numpy as np
 
 from kernels.backends import BACKENDS
 from trainer.checks import check_choice
+from trainer.columns import numeric_columns
 from trainer.errors import InputError
 from trainer.model import MLP
 from trainer.output_file import write_whole
@@ -140,7 +141,7 @@ def _predictor(description: dict[str, Any], arrays: dict[str, np.ndarray], backe
         model=model,
         task=description["task"],
         classes=classes,
-        feature_names=features,
+        columns=numeric_columns(features),
         target_name=description["target_name"],
         inputs=_standardizer(arrays, "inputs", len(features)),
         target=_standardizer(arrays, "target", 1),

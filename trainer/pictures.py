@@ -39,7 +39,7 @@ class Wanted:
             if self.animation.suffix.lower() != ".gif":
                 raise InputError(f"gif: file {self.animation} given, a name that ends in .gif accepted")
             if not has_boundary(prepared):
-                n_features = len(prepared.feature_names)
+                n_features = len(prepared.columns)
                 raise InputError(
                     f"gif: {prepared.task} with {n_features} features given, two features and classes accepted"
                 )
@@ -60,7 +60,8 @@ class Wanted:
 
 def has_boundary(prepared: Prepared) -> bool:
     """Tell whether there is a decision boundary that can be drawn in the plane."""
-    return prepared.labels is not None and len(prepared.feature_names) == 2
+    numbers = [column for column in prepared.columns if not column.categories]
+    return prepared.labels is not None and len(prepared.columns) == len(numbers) == 2
 
 
 def frame_epochs(n_epochs: int) -> list[int]:
@@ -143,8 +144,8 @@ def _class_names(prepared: Prepared) -> list[str]:
 
 
 def _input_names(prepared: Prepared) -> tuple[str, str]:
-    first, second = prepared.feature_names
-    return first, second
+    first, second = prepared.columns
+    return first.name, second.name
 
 
 def require_folder(folder: Path) -> None:

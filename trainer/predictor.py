@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer.columns import Column, encode
 from trainer.model import MLP
 from trainer.preprocessing import Standardizer
 from trainer.table import Label, Task
@@ -21,22 +22,28 @@ class Predictor:
         One output per class, or one output for a regression.
     task : {"classify", "regress"}
     classes : labels in the order of the outputs; empty for a regression.
-    feature_names, target_name : names of the columns.
-    inputs : standardisation of the features, or None where they are used as they are.
+    columns, target_name : the columns of features, and the name of that of the target.
+    inputs : standardisation of the network's inputs, or None where they are used as they are.
     target : standardisation of the target of a regression, or None.
     """
 
     model: MLP
     task: Task
     classes: tuple[Label, ...]
-    feature_names: tuple[str, ...]
+    columns: tuple[Column, ...]
     target_name: str
     inputs: Standardizer | None = None
     target: Standardizer | None = None
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the columns of features."""
+        return tuple(column.name for column in self.columns)
+
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Return the network's outputs (n_samples, n_outputs) for features as the table has them."""
-        return self.model.forward(X if self.inputs is None else self.inputs.transform(X))
+        """Return the network's outputs (n_samples, n_outputs) for X (n_samples, n_columns) as tables are read."""
+        inputs = encode(X, self.columns)
+        return self.model.forward(inputs if self.inputs is None else self.inputs.transform(inputs))
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
         """Return float64 (n_samples, n_classes), rows summing to 1: the outputs divided by their sum."""

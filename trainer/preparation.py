@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer.columns import Column, encode, numeric_columns
 from trainer.datasets import XOR_CLASSES, xor
 from trainer.errors import InputError
 from trainer.preprocessing import Standardizer, fit_standardizer, one_hot, split
@@ -27,7 +28,7 @@ class Prepared:
         The features of all rows, before standardisation, for pictures.
     labels : int64 (n_samples,), or None for a regression
         Their classes.
-    task, classes, feature_names, target_name, inputs, target
+    task, classes, columns, target_name, inputs, target
         As in `predictor.Predictor`.
     """
 
@@ -38,7 +39,7 @@ class Prepared:
     labels: np.ndarray | None
     task: Task
     classes: tuple[Label, ...]
-    feature_names: tuple[str, ...]
+    columns: tuple[Column, ...]
     target_name: str
     inputs: Standardizer | None
     target: Standardizer | None
@@ -52,7 +53,7 @@ def xor_table() -> Table:
         y=Y.argmax(axis=1),
         task="classify",
         classes=XOR_CLASSES,
-        feature_names=("x1", "x2"),
+        columns=numeric_columns(("x1", "x2")),
         target_name="signs",
         task_reason="given",
     )
@@ -90,7 +91,8 @@ def prepare(
     training_rows, validation_rows = everything, everything[:0]
     if validation is not None:
         training_rows, validation_rows = split(table.y, validation, seed=seed, stratify=table.task == "classify")
-    inputs = fit_standardizer(table.X[training_rows]) if standardize else None
+    encoded = encode(table.X, table.columns)
+    inputs = fit_standardizer(encoded[training_rows]) if standardize else None
     target = None
     if table.task == "classify":
         coded = one_hot(table.y.astype(np.int64), len(table.classes), dtype)
@@ -102,7 +104,7 @@ def prepare(
             )
         target = fit_standardizer(column[training_rows]) if standardize and standardize_target else None
         coded = (target.transform(column) if target else column).astype(dtype)
-    features = (inputs.transform(table.X) if inputs else table.X).astype(dtype)
+    features = (inputs.transform(encoded) if inputs else encoded).astype(dtype)
     training = Samples(features[training_rows], coded[training_rows])
     return Prepared(
         training=training,
@@ -112,7 +114,7 @@ def prepare(
         labels=table.y if table.task == "classify" else None,
         task=table.task,
         classes=table.classes,
-        feature_names=table.feature_names,
+        columns=table.columns,
         target_name=table.target_name,
         inputs=inputs,
         target=target,

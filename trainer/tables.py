@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from trainer.columns import numeric_columns
 from trainer.errors import InputError
 from trainer.table import Label, Table, Task
 from trainer.table_files import csv_line, listed, load_arrays, named_columns, read_arrays, read_frame, suffix_of
@@ -71,12 +72,12 @@ def read_table(path: str | os.PathLike[str], target: str | None = None, task: st
         raise InputError(f"{path}: holds 1 row; training needs at least 2")
     column = _typed_target(path, column, task)
     chosen, reason = (task, "given") if task else _guess_task(column)
-    X, names = _feature_matrix(path, features), tuple(features.columns)
+    X, columns = _feature_matrix(path, features), numeric_columns(features.columns)
     if chosen == "regress":
         values = column.cast(pl.Float64).to_numpy().copy()
-        return Table(X, values, "regress", (), names, column.name, reason)
+        return Table(X, values, "regress", (), columns, column.name, reason)
     indices, classes = _class_indices(path, column)
-    return Table(X, indices, "classify", classes, names, column.name, reason)
+    return Table(X, indices, "classify", classes, columns, column.name, reason)
 
 
 def read_features(

@@ -28,7 +28,7 @@ from trainer.preparation import Prepared, prepare, xor_table
 from trainer.settings import TASKS, Settings, resolve
 from trainer.table import Table
 from trainer.terms import objective, optimizer
-from trainer.training import Outcome, Report, Samples, train_epochs
+from trainer.training import Outcome, Samples, train_epochs
 
 FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
 
@@ -143,7 +143,7 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
         model=model,
         task=prepared.task,
         classes=prepared.classes,
-        feature_names=prepared.feature_names,
+        columns=prepared.columns,
         target_name=prepared.target_name,
         inputs=prepared.inputs,
         target=prepared.target,
@@ -151,7 +151,7 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
 
 
 def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listening: Any) -> Outcome:
-    """Train a network on prepared rows; `listening` holds the listener and the snapshots of `train_epochs`."""
+    """Train a network on prepared rows; `listening` holds the callbacks and the snapshots of `train_epochs`."""
     return train_epochs(
         model,
         prepared.training,
@@ -192,12 +192,8 @@ def _train(
         _interruption() as interrupted,
         training_display(console, settings.epochs, every_record=every_record, quiet=quiet) as show,
     ):
-
-        def listener(report: Report) -> bool:
-            show(report)
-            return bool(interrupted)
-
-        return train_prepared(model, prepared, settings, listener=listener, snapshot_epochs=snapshots)
+        callbacks = [show, lambda report: bool(interrupted)]
+        return train_prepared(model, prepared, settings, callbacks=callbacks, snapshot_epochs=snapshots)
 
 
 @contextmanager

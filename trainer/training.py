@@ -1,7 +1,7 @@
-"""Training by epochs: how long, what is recorded, when listeners hear of it, and how it ended.
+"""Training by epochs: how long, what is recorded, when callbacks hear of it, and how it ended.
 
-The steps themselves are taken by `run.Run`, many epochs per call; this module chooses how many, so that a listener
-hears of the progress several times a second and yet costs nothing that could be measured. Nothing here prints or
+The steps themselves are taken by `run.Run`, many epochs per call; this module chooses how many, so that callbacks
+hear of the progress several times a second and yet cost nothing that could be measured. Nothing here prints or
 draws.
 """
 
@@ -24,7 +24,7 @@ from trainer.schedules import learning_rates
 # Compiled code runs about this long between two looks at the clock.
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1 << 16
-# A listener hears no more often than this, however many snapshots cut the training into short calls.
+# Callbacks hear no more often than this, however many snapshots cut the training into short calls.
 SECONDS_BETWEEN_REPORTS = 0.05
 
 
@@ -38,12 +38,33 @@ class Samples:
 
 @dataclass(frozen=True)
 class Report:
-    """What a listener is told: the epochs done, of how many, the records so far, and updates per second of training."""
+    """What a callback is told.
 
+    Attributes
+    ----------
+    model : MLP
+        As it is trained; not to be changed.
+    epochs_done, n_epochs : int
+    history : History
+        All records so far, those of earlier reports among them.
+    seconds : float
+        Of training, see `Outcome`.
+    steps_per_second : float
+    ended : bool
+        Whether this is the last report, whatever ended the training.
+    """
+
+    model: MLP
     epochs_done: int
     n_epochs: int
     history: History
+    seconds: float
     steps_per_second: float
+    ended: bool
+
+
+# Hears of a training as it goes on, and stops it by returning True.
+Callback = Callable[[Report], bool | None]
 
 
 @dataclass
@@ -59,11 +80,11 @@ class Outcome:
     epochs_done : int
     steps_done : int
     seconds : float
-        Time spent in training, without compilation, listeners and snapshots.
+        Time spent in training, without compilation, callbacks and snapshots.
     threads : int
         How many took part.
     interrupted : bool
-        A listener asked to stop.
+        A callback asked to stop.
     divergence : DivergenceError or None
         Training met a number that is not finite; the model holds the last finite parameters.
     snapshots : list of (epochs done, parameters)
@@ -99,7 +120,7 @@ def train_epochs(
     validation: Samples | None = None,
     score: str = "accuracy",
     snapshot_epochs: Sequence[int] = (),
-    listener: Callable[[Report], bool] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Outcome:
     """Train a model for a number of passes over the data.
 
@@ -119,7 +140,7 @@ def train_epochs(
     validation : measured beside it.
     score : {"accuracy", "r2", "d2"}
     snapshot_epochs : increasing numbers of epochs done after which the parameters are copied to `Outcome.snapshots`.
-    listener : called several times a second; training stops when it returns True.
+    callbacks : called several times a second, and once at the end; training stops when one returns True.
 
     Returns
     -------
@@ -166,15 +187,26 @@ def train_epochs(
             if end in snapshot_epochs:
                 outcome.snapshots.append((end, model.parameters.copy()))
         n_epochs_per_call = _epochs_per_call(n_epochs_per_call, elapsed)
-        if listener is not None and (end == epochs or time.perf_counter() - reported >= SECONDS_BETWEEN_REPORTS):
+        if callbacks and end < epochs and time.perf_counter() - reported >= SECONDS_BETWEEN_REPORTS:
             reported = time.perf_counter()
-            steps_per_second = end * steps_per_epoch / max(outcome.seconds, 1e-9)
-            if listener(Report(end, epochs, records.history, steps_per_second)) and end < epochs:
+            if _tell(callbacks, model, outcome, epochs, steps_per_epoch, ended=False):
                 outcome.interrupted = True
                 break
+    _tell(callbacks, model, outcome, epochs, steps_per_epoch, ended=True)
     outcome.steps_done = outcome.epochs_done * steps_per_epoch
     outcome.final = {name: float(values[0]) for name, values in records.measured(run.measure()).items()}
     return outcome
+
+
+def _tell(
+    callbacks: Sequence[Callback], model: MLP, outcome: Outcome, n_epochs: int, steps_per_epoch: int, *, ended: bool
+) -> bool:
+    """Tell every callback how far training is; return whether one asks to stop."""
+    done = outcome.epochs_done
+    steps_per_second = done * steps_per_epoch / max(outcome.seconds, 1e-9)
+    report = Report(model, done, n_epochs, outcome.history, outcome.seconds, steps_per_second, ended)
+    answers = [callback(report) for callback in callbacks]  # each hears of it, whatever another says
+    return any(answers)
 
 
 def _epochs_per_call(last: int, elapsed: float) -> int:
