@@ -18,12 +18,15 @@ class Backend:
     """The functions of one backend; `reference` documents each.
 
     shares_work : whether the threads of a team may run `train` together.
+    pads_rows : whether `train` lays what it remembers like the gradients of a workspace, whose rows may be padded; else
+        like the parameters.
     to_measure : lays samples that will be measured as `train` wants them in a `Recorder`, given whether it has
         samples in lanes.
     """
 
     name: str
     shares_work: bool
+    pads_rows: bool
     to_measure: Callable[[bool, Samples], Samples]
     matmul: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     matmul_tn: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -45,6 +48,7 @@ BACKENDS = {
     "numba": Backend(
         "numba",
         True,
+        True,
         _in_blocks_for_lanes,
         gemm.matmul,
         gemm.matmul_tn,
@@ -59,6 +63,7 @@ BACKENDS = {
     ),
     "numpy": Backend(
         "numpy",
+        False,
         False,
         lambda in_lanes, samples: samples,
         reference.matmul,

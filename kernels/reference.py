@@ -16,7 +16,7 @@ from kernels.dropout import NO_DROPOUT, dropout_of_step, kept_units
 from kernels.reference_losses import errors_to_slopes, is_of_logits, likelihood
 from kernels.reference_optimizers import take_step
 from kernels.sampling import shuffle_inplace
-from kernels.structs import Dropout, Network, Objective, Optimizer, Order, Progress, Recorder, Samples
+from kernels.structs import Dropout, Network, Objective, Optimizer, Order, Progress, Recorder, Samples, Span
 from kernels.workspace import Workspace
 
 
@@ -284,26 +284,26 @@ def train(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    """Train for as many periods as there are learning rates; see `training_loop.train`."""
+    """Take the steps of a span; see `training_loop.train`."""
     with np.errstate(over="ignore", invalid="ignore"):
         layers_of_rows: dict[int, _Layers] = {}
         n = parameters.size
         gradients, update = workspace.gradients[:n], np.empty_like(parameters)
-        optimizer = optimizer._replace(first=optimizer.first[:n], second=optimizer.second[:n])
         records, norm = 0, math.nan
         if not learning_rates.size:
             recorder.table[0] = math.nan, math.nan, norm, *_measure(network, parameters, recorder, workspace)
             return Progress(1, 0, 0, norm)
+        n_left, first_step = span.n_steps, span.step
         for period, rate in enumerate(learning_rates):
-            recorded = (first_period + period) % recorder.every == 0
-            loss_sum = error_sum = 0.0
-            rows_sum = 0
-            for step in range(steps_per_period):
+            recorded = (span.period + period) % recorder.every == 0
+            rows_sum, loss_sum, error_sum = recorder.sums if first_step else (0.0, 0.0, 0.0)
+            last_step = min(span.steps_per_period, first_step + n_left)
+            n_left -= last_step - first_step
+            for step in range(first_step, last_step):
                 batch = _next_batch(samples, period, order, workspace)
                 rows = batch.x.shape[0]
                 if rows not in layers_of_rows:
@@ -331,6 +331,10 @@ def train(
                 np.add(parameters, update, out=parameters)
                 loss_sum += loss * rows
                 rows_sum += rows
+            if last_step < span.steps_per_period:
+                recorder.sums[:] = rows_sum, loss_sum, error_sum
+                return Progress(records, period, last_step, norm)
+            first_step = 0
             recorder.losses[period] = loss_sum / rows_sum
             if recorded:
                 means = loss_sum / rows_sum, error_sum / (rows_sum * samples.y.shape[1])

@@ -145,12 +145,27 @@ class Dropout(NamedTuple):
     key: Any
 
 
+class Span(NamedTuple):
+    """Which steps a call of `train` takes. A period is `steps_per_period` steps (an epoch, or one step).
+
+    period, step : where they begin: the number of the period, and how many of its steps have been taken.
+    n_steps : how many they are.
+    """
+
+    period: int
+    step: int
+    n_steps: int
+    steps_per_period: int
+
+
 class Recorder(NamedTuple):
-    """What is measured on the way. A period is `steps_per_period` steps (an epoch, or one step).
+    """What is measured on the way.
 
     table : float64 (n, len(RECORD_COLUMNS)), filled from row 0.
-    every : a record is made of each period whose number is divisible by this.
-    losses : float64 (n_periods,), filled with the mean loss of each period, recorded or not.
+    every : a record is made of each complete period whose number is divisible by this.
+    losses : float64 (n_periods,), filled with the mean loss of each complete period, recorded or not.
+    sums : float64 (3,), of a period that is not complete: its rows so far, and the sums of their losses and of their
+        absolute errors. Read where a call begins within a period, written where one ends within.
     evaluated : n_evaluated rows measured after a recorded period, as `backends.Backend.to_measure` lays them.
     validation : n_validation rows measured likewise; may be none.
     """
@@ -158,6 +173,7 @@ class Recorder(NamedTuple):
     table: np.ndarray
     every: int
     losses: np.ndarray
+    sums: np.ndarray
     evaluated: Samples
     validation: Samples
     n_evaluated: int
@@ -168,7 +184,7 @@ class Progress(NamedTuple):
     """How far a call of `train` came.
 
     records : rows written to `Recorder.table`.
-    periods, steps : complete periods and further steps done.
+    periods, steps : periods that the call completed, and the steps that are done of the next.
     gradient_norm : the global norm of the gradient (before clipping) that was computed last; NaN if none was.
     """
 

@@ -31,7 +31,7 @@ from kernels.network import (
 from kernels.optimizers import SGD, step_rate, update, would_stay_finite
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, lanes
-from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Rule, Samples
+from kernels.structs import Layers, Network, Objective, Optimizer, Order, Progress, Recorder, Rule, Samples, Span
 from kernels.team import meet, share
 from kernels.workspace import Memory, Workspace
 
@@ -90,8 +90,7 @@ def _train(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
@@ -117,11 +116,16 @@ def _train(
     meet(team)  # before the first moves it
     if one_batch:
         batch_x, batch_y, batch_weights = _next_batch(take_batch, layers, samples, 0, 0, n_samples, order, memory)
+    n_left, first_step = span.n_steps, span.step
     for period in range(learning_rates.size):
         rate = learning_rates[period]
-        recorded = (first_period + period) % recorder.every == 0
-        loss_sum, error_sum, rows_sum = 0.0, 0.0, 0
-        for step in range(steps_per_period):
+        recorded = (span.period + period) % recorder.every == 0
+        rows_sum, loss_sum, error_sum = 0.0, 0.0, 0.0
+        if first_step > 0:
+            rows_sum, loss_sum, error_sum = recorder.sums[0], recorder.sums[1], recorder.sums[2]
+        last_step = min(span.steps_per_period, first_step + n_left)
+        n_left -= last_step - first_step
+        for step in range(first_step, last_step):
             rows = min(memory.batch_size, n_samples - start)
             if not one_batch:
                 batch_x, batch_y, batch_weights = _next_batch(
@@ -171,6 +175,11 @@ def _train(
                 optimizer.steps[0] = steps_taken
             loss_sum += loss * rows
             rows_sum += rows
+        if last_step < span.steps_per_period:
+            if team.rank == 0:
+                recorder.sums[0], recorder.sums[1], recorder.sums[2] = rows_sum, loss_sum, error_sum
+            return Progress(records, period, last_step, norm)
+        first_step = 0
         if team.rank == 0:
             recorder.losses[period] = loss_sum / rows_sum
         if recorded:
@@ -199,8 +208,7 @@ def _train_in_copy(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
@@ -215,7 +223,7 @@ def _train_in_copy(
         meet(memory.team)
     progress = _train(
         take_batch, to_deltas, accumulate, absolute_error, evaluate, layers, weights, samples, order, memory, objective,
-        optimizer, learning_rates, first_period, steps_per_period, recorder, careful,
+        optimizer, learning_rates, span, recorder, careful,
     )  # fmt: skip
     if copied and memory.team.rank == 0:
         copy_parameters(layers, weights, False, given)
@@ -232,15 +240,13 @@ def _train_in_rows(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
     return _train_in_copy(
         in_rows.take_batch, in_rows.to_deltas, in_rows.accumulate, in_rows.absolute_error, in_rows.evaluate,
-        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
-        steps_per_period, recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, span, recorder, careful,
     )  # fmt: skip
 
 
@@ -254,15 +260,13 @@ def _train_in_lanes(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
     return _train_in_copy(
         in_lanes.take_batch, in_lanes.to_deltas, in_lanes.accumulate, in_lanes.absolute_error, in_lanes.evaluate,
-        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
-        steps_per_period, recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, span, recorder, careful,
     )  # fmt: skip
 
 
@@ -275,12 +279,11 @@ def train(
     objective: Objective,
     optimizer: Optimizer,
     learning_rates: np.ndarray,
-    first_period: int,
-    steps_per_period: int,
+    span: Span,
     recorder: Recorder,
     careful: bool,
 ) -> Progress:
-    """Train for as many periods as there are learning rates, changing the parameters in place.
+    """Take the steps of a span, changing the parameters in place.
 
     Parameters
     ----------
@@ -289,11 +292,9 @@ def train(
     parameters : (n,) array
         Layout of `structs`.
     learning_rates : float64 (n_periods,)
-        One for each period.
-    first_period : int
-        Number of the first period, for the choice of the recorded ones.
-    steps_per_period : int
-        Updates in a period.
+        One for each period that the span touches.
+    span : Span
+        At least one step, if there is a learning rate.
     careful : bool
         Stop before the first update that would leave a parameter not finite, and store each gradient to tell; for a
         team of one.
@@ -301,12 +302,11 @@ def train(
     Returns
     -------
     Progress
-        Without learning rates nothing is trained, and one record is made of what is evaluated. Fewer periods than
+        Without learning rates nothing is trained, and one record is made of what is evaluated. Fewer steps than
         asked for mean that the next step's loss, or in careful training its update, is not finite: that step was not
         taken.
     """
     train_by = _train_in_lanes if workspace.lanes_x.size else _train_in_rows
     return train_by(
-        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, first_period,
-        steps_per_period, recorder, careful,
+        network, parameters, samples, order, workspace, objective, optimizer, learning_rates, span, recorder, careful,
     )  # fmt: skip

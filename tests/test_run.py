@@ -9,11 +9,11 @@ import pytest
 from networks import random_network, random_samples
 
 from kernels.backends import BACKENDS, Backend
-from kernels.structs import RECORD_COLUMNS
+from kernels.structs import RECORD_COLUMNS, Objective
 from trainer import MLP, DivergenceError
 from trainer.model import DTYPES
 from trainer.run import Run
-from trainer.terms import objective
+from trainer.terms import SOLVERS, objective, optimizer
 
 DATA: dict[str, dict[str, Any]] = {
     "all rows": {},
@@ -24,13 +24,21 @@ DATA: dict[str, dict[str, Any]] = {
 LOSS, MEAN_ABS_ERROR, GRADIENT_NORM, EVAL_LOSS, EVAL_ACCURACY, VAL_LOSS, VAL_ACCURACY = range(len(RECORD_COLUMNS))
 
 
-def start(backend: str, dtype: str = "float32", **options: Any) -> tuple[MLP, Run, np.ndarray, np.ndarray]:
+def start(
+    backend: str,
+    dtype: str = "float32",
+    *,
+    sizes: tuple[int, ...] = (4, 17, 3),
+    terms: Objective | None = None,
+    solver: str = "sgd",
+    **options: Any,
+) -> tuple[MLP, Run, np.ndarray, np.ndarray]:
     """Return a network, a run of it, and its 21 rows."""
     generator = np.random.default_rng(3)
-    model = random_network(generator, [4, 17, 3], activation="tanh", backend=backend, dtype=dtype)
+    model = random_network(generator, list(sizes), activation="tanh", backend=backend, dtype=dtype)
     X, Y = random_samples(generator, model, 21)
-    terms = objective(l2=0.01, clip_norm=0.5)
-    return model, model.start_run(X, Y, terms=terms, **options), X, Y
+    terms = terms or objective(l2=0.01, clip_norm=0.5)
+    return model, model.start_run(X, Y, terms=terms, optimizer=optimizer(solver), **options), X, Y
 
 
 # ---- cutting
@@ -49,6 +57,66 @@ def test_one_call_and_several_give_the_same_bits(backend: Backend, data: str, dt
     assert run.period == piecewise.period == 29
     # Period 0 and every third one after it.
     assert table.shape == (10, len(RECORD_COLUMNS))
+
+
+@pytest.mark.parametrize("terms", [objective(), objective(l2=0.01, clip_norm=0.5)], ids=["in place", "stored"])
+@pytest.mark.parametrize("data", DATA)
+def test_periods_cut_at_any_step_give_the_same_bits_and_records(backend: Backend, data: str, terms: Objective) -> None:
+    rates = np.linspace(0.5, 0.1, 6)
+    whole, run, *_ = start(backend.name, terms=terms, record_every=2, **DATA[data])
+    table, losses = run.advance(rates), run.losses
+    cut, piecewise, *_ = start(backend.name, terms=terms, record_every=2, **DATA[data])
+    tables, heard = [], []
+    while piecewise.period < 5:
+        tables.append(piecewise.advance_within(rates[piecewise.period], 2))
+        heard += piecewise.losses.tolist() if piecewise.step == 0 else []
+    piecewise.advance_within(rates[5], 1)
+    tables.append(piecewise.advance(rates[5:]) if piecewise.step else np.empty((0, len(RECORD_COLUMNS))))
+    assert cut.parameters.tobytes() == whole.parameters.tobytes()
+    np.testing.assert_array_equal(np.concatenate(tables), table)
+    assert heard == losses[:5].tolist()
+    assert (piecewise.period, piecewise.step) == (6, 0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("sizes", [(4, 17, 3), (4, 9, 1024, 3)], ids=["in lanes", "padded rows"])
+def test_a_run_that_goes_on_from_a_state_gives_the_same_bits(
+    backend: Backend, sizes: tuple[int, ...], solver: str
+) -> None:
+    options: dict[str, Any] = {"batch_size": 8, "shuffle": True, "steps_per_period": 3, "record_every": 2}
+    rates, terms = np.full(4, 0.1), objective(dropout=0.2, weight_decay=0.01 if solver == "adamw" else 0.0)
+    whole, run, *_ = start(backend.name, sizes=sizes, terms=terms, solver=solver, **options)
+    first_half = run.advance_within(0.1, 2)
+    state, parameters = run.state(), whole.parameters.copy()
+    table = run.advance(rates)
+    assert not first_half.size
+    resumed, second, *_ = start(backend.name, sizes=sizes, terms=terms, solver=solver, **options)
+    resumed.parameters[:] = parameters
+    second.restore(state)
+    assert (second.period, second.step) == (0, 2)
+    np.testing.assert_array_equal(second.advance(rates), table)
+    assert resumed.parameters.tobytes() == whole.parameters.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("order", np.zeros(21, np.int64)),
+        ("order", np.arange(20)),
+        ("position", np.array([21])),
+        ("step", np.array([3])),
+        ("period", np.array([-1])),
+        ("first", np.zeros(1, np.float32)),
+        ("sums", np.zeros(3, np.float32)),
+    ],
+)
+def test_a_state_of_another_run_is_refused(backend: Backend, name: str, value: np.ndarray) -> None:
+    options: dict[str, Any] = {"batch_size": 8, "shuffle": True, "steps_per_period": 3}
+    _, run, *_ = start(backend.name, solver="momentum", **options)
+    state = run.state()
+    with pytest.raises(ValueError, match=name):
+        run.restore(state | {name: value})
+    run.restore(state)
 
 
 def test_two_runs_from_one_state_give_the_same_bits(backend: Backend) -> None:

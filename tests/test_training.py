@@ -8,9 +8,10 @@ import pytest
 from kernels.backends import BACKENDS
 from trainer.datasets import xor
 from trainer.model import MLP
+from trainer.pace import MAX_STEPS_PER_CALL
 from trainer.schedules import SCHEDULES, learning_rates
 from trainer.terms import objective
-from trainer.training import MAX_EPOCHS_PER_CALL, Outcome, Report, Samples, train_epochs
+from trainer.training import Outcome, Report, Samples, train_epochs
 
 X, Y = xor()
 SAMPLES = Samples(X, Y)
@@ -170,7 +171,7 @@ def test_a_callback_can_stop_the_training_and_what_was_trained_is_kept() -> None
     model = network()
     outcome = train(model, 10**12, callbacks=[lambda report: report.epochs_done > 100])
     assert outcome.interrupted
-    assert 100 < outcome.epochs_done <= 100 + MAX_EPOCHS_PER_CALL
+    assert 100 < outcome.epochs_done <= 100 + MAX_STEPS_PER_CALL
     assert outcome.history.n_records == outcome.epochs_done
     reference = network()
     train(reference, outcome.epochs_done)

@@ -125,7 +125,8 @@ class MLP:
         n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
         n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
         self.parameters = aligned_zeros(n_weights + n_biases, self.dtype)
-        weight_seed, shuffle_seed, dropout_seed = np.random.SeedSequence(random_state).spawn(3)
+        weight_seed, shuffle_seed, dropout_seed, block_seed = np.random.SeedSequence(random_state).spawn(4)
+        self.block_seed = int(block_seed.generate_state(1)[0])
         self.dropout_seed = int(dropout_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._shuffle_state = shuffle_seed.generate_state(1, np.uint64)
         if self.init == "article":

@@ -7,6 +7,7 @@ by its callers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 
@@ -26,6 +27,7 @@ from kernels.structs import (
     Progress,
     Recorder,
     Samples,
+    Span,
     step_flops,
 )
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
@@ -82,8 +84,8 @@ class Run:
 
     Attributes
     ----------
-    period : int
-        Periods completed.
+    period, step : int
+        Periods completed, and steps taken of the next.
     losses : float64 (n_periods,)
         The mean loss of each period of the last `advance`, before its updates.
     """
@@ -123,7 +125,8 @@ class Run:
             threads = threads_that_pay(step_flops(network, batch_size))
         self._workspace = allocate_workspace(network, batch_size, parameters.dtype, threads, in_lanes=in_lanes)
         self._optimizer = self._with_memory(optimizer)
-        self.period = 0
+        self.period = self.step = 0
+        self._sums = np.zeros(3)
         self.measure()  # compiles, or loads what was compiled, before anything is timed
 
     @property
@@ -140,8 +143,9 @@ class Run:
         return self._optimizer._replace(first=first, second=second)
 
     def _with_memory(self, optimizer: Optimizer) -> Optimizer:
-        """Return the rule with what it remembers, in the layout of the gradients; zeros where it was given nothing."""
-        n_gradients, dtype = self._workspace.gradients.size, self._parameters.dtype
+        """Return the rule with what it remembers, in the backend's layout; zeros where it was given nothing."""
+        like = self._workspace.gradients if self._backend.pads_rows else self._parameters
+        n_gradients, dtype = like.size, self._parameters.dtype
         n_first = 0 if optimizer.rule == RULES["sgd"] else n_gradients
         n_second = n_gradients if optimizer.rule == RULES["adam"] else 0
         first, second = aligned_zeros(n_first, dtype), aligned_zeros(n_second, dtype)
@@ -166,15 +170,16 @@ class Run:
         return list(chain(*split_layers(flat, sizes, bias=self._network.bias, widths=widths)))
 
     def _train(
-        self, learning_rates: np.ndarray, orders: np.ndarray | None, *, careful: bool
+        self, learning_rates: np.ndarray, n_steps: int, orders: np.ndarray | None, *, careful: bool
     ) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
         table = np.empty((rows, len(RECORD_COLUMNS)))
         self.losses = np.empty(learning_rates.size)
         recorder = Recorder(
-            table, self._record_every, self.losses, self._evaluated, self._validation, self._n_evaluated,
+            table, self._record_every, self.losses, self._sums, self._evaluated, self._validation, self._n_evaluated,
             self._n_validation,
         )  # fmt: skip
+        span = Span(self.period, self.step, n_steps, self._steps_per_period)
         order = self._order if orders is None else self._order._replace(order=orders.reshape(-1))
 
         def train(workspace: Workspace) -> Progress:
@@ -187,8 +192,7 @@ class Run:
                 self._objective,
                 self._optimizer,
                 learning_rates,
-                self.period,
-                self._steps_per_period,
+                span,
                 recorder,
                 careful,
             )
@@ -200,6 +204,8 @@ class Run:
 
     def advance(self, learning_rates: np.ndarray, orders: np.ndarray | None = None) -> np.ndarray:
         """Train as many periods as there are learning rates; return the records made, in the order of RECORD_COLUMNS.
+
+        A period of which some steps are taken counts as the first.
 
         Parameters
         ----------
@@ -213,23 +219,87 @@ class Run:
             A loss or an updated parameter was not finite. The parameters are those after the last step that left
             them finite.
         """
+        n_steps = learning_rates.size * self._steps_per_period - self.step
+        return self._advance(learning_rates, n_steps, orders)
+
+    def advance_within(self, learning_rate: float, n_steps: int) -> np.ndarray:
+        """Take steps of one period, at most those that are left of it, and do otherwise what `advance` does."""
+        n_left = self._steps_per_period - self.step
+        return self._advance(np.array([learning_rate]), min(n_steps, n_left), None)
+
+    def _advance(self, learning_rates: np.ndarray, n_steps: int, orders: np.ndarray | None) -> np.ndarray:
         if not learning_rates.size:
             return np.empty((0, len(RECORD_COLUMNS)))
-        before = [array.copy() for array in self._state()]
-        progress, table = self._train(learning_rates, orders, careful=False)
-        if progress.periods < learning_rates.size or not np.isfinite(self._parameters).all():
-            for array, values in zip(self._state(), before, strict=True):
+        end = self.step + n_steps
+        before = [array.copy() for array in self._changing()]
+        progress, table = self._train(learning_rates, n_steps, orders, careful=False)
+        if self._steps_of(progress) < end or not np.isfinite(self._parameters).all():
+            for array, values in zip(self._changing(), before, strict=True):
                 np.copyto(array, values)
-            progress, table = self._train(learning_rates, orders, careful=True)
-            if progress.periods < learning_rates.size:
+            progress, table = self._train(learning_rates, n_steps, orders, careful=True)
+            if self._steps_of(progress) < end:
                 raise DivergenceError(self.period + progress.periods, progress.gradient_norm, table)
-        self.period += learning_rates.size
+        self.period, self.step = self.period + progress.periods, progress.steps
         return table
+
+    def _steps_of(self, progress: Progress) -> int:
+        return progress.periods * self._steps_per_period + progress.steps
+
+    def feed(self, samples: Samples) -> None:
+        """Take the next steps on other rows, of the same kind: where a pass over those that are there has ended."""
+        if self._order.position[0]:
+            raise ValueError(f"the run is at row {self._order.position[0]} of its rows, other rows cannot follow there")
+        self._samples = samples
+        if self._order.order.size:
+            self._order = self._order._replace(order=np.arange(samples.x.shape[0]))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all that later steps depend on, beside the parameters and the samples: see `restore`."""
+        memory = self.memory
+        arrays = {"first": memory.first, "second": memory.second, "optimizer_steps": memory.steps, "sums": self._sums}
+        place = {"period": np.array([self.period]), "step": np.array([self.step])}
+        return {name: np.array(array) for name, array in (arrays | place | self._order._asdict()).items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from where a run of the same settings and samples stood, to the bit.
+
+        Parameters
+        ----------
+        state : what `state` returned
+
+        Raises
+        ------
+        ValueError
+            The state is not one of such a run.
+        """
+        here = self.state()
+        for name, array in here.items():
+            if name not in state or state[name].shape != array.shape or state[name].dtype != array.dtype:
+                raise ValueError(f"{name} of the state is not {array.dtype} {array.shape}")
+        self._set_order(state)
+        period, step = int(state["period"][0]), int(state["step"][0])
+        if period < 0 or not 0 <= step < self._steps_per_period:
+            raise ValueError(f"period {period} and step {step} of the state are not of this run")
+        self.period, self.step = period, step
+        self._optimizer = self._with_memory(
+            self._optimizer._replace(first=state["first"], second=state["second"], steps=state["optimizer_steps"])
+        )
+        self._sums[:] = state["sums"]
+
+    def _set_order(self, state: Mapping[str, np.ndarray]) -> None:
+        n_rows, position = self._samples.x.shape[0], int(state["position"][0])
+        if state["order"].size and not np.array_equal(np.sort(state["order"]), np.arange(n_rows)):
+            raise ValueError("the order of the state is not one of the rows")
+        if not 0 <= position < n_rows:
+            raise ValueError(f"position {position} of the state is not one of {n_rows} rows")
+        for array, name in zip(self._order, Order._fields, strict=True):
+            np.copyto(array, state[name])
 
     def measure(self) -> np.ndarray:
         """Return a record (1, len(RECORD_COLUMNS)) of the parameters as they are; what only a step has is NaN."""
-        return self._train(np.empty(0), None, careful=False)[1]
+        return self._train(np.empty(0), 0, None, careful=False)[1]
 
-    def _state(self) -> tuple[np.ndarray, ...]:
+    def _changing(self) -> tuple[np.ndarray, ...]:
         """Return all arrays that training changes and later steps depend on."""
-        return self._parameters, *self._order, self._optimizer.first, self._optimizer.second, self._optimizer.steps
+        memory = self._optimizer.first, self._optimizer.second, self._optimizer.steps
+        return self._parameters, *self._order, *memory, self._sums
