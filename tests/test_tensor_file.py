@@ -107,7 +107,7 @@ def test_arrays_are_one_s_own(tmp_path: Path) -> None:
 def test_the_header_can_be_read_by_eye_and_by_the_library(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
-    assert '"format":"\\"test\\""'.encode() in CONTENT
+    assert b'"format":"\\"test\\""' in CONTENT
     assert "ja, natürlich".encode() in CONTENT
     assert load_file(written(tmp_path, CONTENT))["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
@@ -128,8 +128,8 @@ def test_every_flipped_bit_is_noticed_or_harmless(tmp_path: Path) -> None:
             damaged[place] ^= 1 << bit
             try:
                 header, arrays = read_tensors(written(tmp_path, damaged), "thing")
-            except InputError as error:
-                assert "\n" not in str(error)
+            except InputError:
+                pass
             else:  # another spelling of the same, such as white space
                 harmless += 1
                 assert header == HEADER
@@ -188,8 +188,8 @@ def tensor(dtype: str, shape: list[int], begin: int, end: int) -> dict[str, Any]
 )
 def test_hostile_headers_are_refused(content: bytes, tmp_path: Path) -> None:
     path = written(tmp_path, content)
+    started = time.perf_counter()
     with pytest.raises(InputError) as caught:
-        started = time.perf_counter()
         read_tensors(path, "thing")
     assert time.perf_counter() - started < 1
     assert len(str(caught.value)) < 400
