@@ -76,7 +76,7 @@ def test_the_article_preset_can_be_overridden(number: int) -> None:
 
 
 def test_the_exploding_run_ends_with_a_diagnosis_and_finite_files(tmp_path: Path) -> None:
-    done = run("train", *EXPLODING, "--history", "h.json", "--save", "m.npz", "--plots", "plots", cwd=tmp_path)
+    done = run("train", *EXPLODING, "--history", "h.json", "--save", "m.safetensors", "--plots", "plots", cwd=tmp_path)
     assert done.returncode == 3
     diagnosis = done.stderr.splitlines()
     assert len(diagnosis) == 1
@@ -90,5 +90,5 @@ def test_the_exploding_run_ends_with_a_diagnosis_and_finite_files(tmp_path: Path
     assert len(records) > 200
     assert all(np.isfinite(value) for record in records for value in record.values() if value is not None)
     assert all(record["loss"] is not None for record in records)
-    assert np.isfinite(load_predictor(tmp_path / "m.npz").model.parameters).all()
+    assert np.isfinite(load_predictor(tmp_path / "m.safetensors").model.parameters).all()
     assert len(os.listdir(tmp_path / "plots")) == 3

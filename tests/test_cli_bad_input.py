@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from command_line import call, run
 
-OUTPUTS = ("--history", "h.json", "--save", "m.npz", "--plots", "plots", "--epochs", "3")
+OUTPUTS = ("--history", "h.json", "--save", "m.safetensors", "--plots", "plots", "--epochs", "3")
 
 TABLE = "a,b,kind\n" + "".join(f"{i},{i * i % 7},{'xy'[i % 2]}\n" for i in range(20))
 FILES = {
@@ -33,6 +33,7 @@ FILES = {
     "notes.txt": "nothing",
     "torn.parquet": "PAR1 and then nothing",
     "torn.npz": "PK\x03\x04 and then nothing",
+    "torn.safetensors": '@\0\0\0\0\0\0\0{"__metadata__": {',
     "binary.csv": "\x00\x01\x02",
 }
 
@@ -180,9 +181,10 @@ def test_options_that_the_article_preset_has_not(
         ("--history", "nowhere/h.json", "nowhere"),
         ("--history", "h.txt", ".json or .csv"),
         ("--history", "a-folder", ".json or .csv"),
-        ("--save", "nowhere/m.npz", "nowhere"),
-        ("--save", "a-folder", "it is a folder"),
-        ("--save", "notes.txt/m.npz", "notes.txt"),
+        ("--save", "nowhere/m.safetensors", "nowhere"),
+        ("--save", "a-folder", ".safetensors"),
+        ("--save", "m.npz", "a name that ends in .safetensors accepted"),
+        ("--save", "notes.txt/m.safetensors", "notes.txt"),
         ("--plots", "nowhere/plots", "nowhere"),
         ("--plots", "notes.txt", "it is a file"),
         ("--gif", "nowhere/x.gif", "nowhere"),
@@ -206,7 +208,7 @@ def test_a_folder_that_cannot_be_made(
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
 @pytest.mark.parametrize(
-    "option", ["--history=locked/h.json", "--save=locked/m", "--plots=locked", "--gif=locked/x.gif"]
+    "option", ["--history=locked/h.json", "--save=locked/m.safetensors", "--plots=locked", "--gif=locked/x.gif"]
 )
 def test_a_folder_without_permission(option: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     locked = folder / "locked"
@@ -219,11 +221,11 @@ def test_a_folder_without_permission(option: str, folder: Path, capsys: pytest.C
     ("arguments", "words"),
     [
         (("predict",), "MODEL"),
-        (("predict", "missing.npz", "good.csv"), "missing.npz"),
+        (("predict", "missing.safetensors", "good.csv"), "missing.safetensors"),
         (("predict", "a-folder", "good.csv"), "a-folder"),
-        (("predict", "torn.npz", "good.csv"), "damaged"),
-        (("predict", "other.npz", "good.csv"), "not a model"),
-        (("predict", "good.csv", "good.csv"), "not a model"),
+        (("predict", "torn.safetensors", "good.csv"), "damaged"),
+        (("predict", "other.npz", "good.csv"), "models are safetensors files now"),
+        (("predict", "good.csv", "good.csv"), "not a safetensors file"),
         (("explain", "--sample", "1,two"), "'1,two'"),
         (("explain", "--sample", "nan"), "'nan'"),
         (("explain", "--target", ""), "target"),
@@ -265,21 +267,21 @@ def test_other_commands(
 def test_rows_that_a_model_cannot_predict(
     text: str, words: str | tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("train", "good.csv", "--epochs", "2", "--save", "model.npz", "--quiet") == 0
+    assert call("train", "good.csv", "--epochs", "2", "--save", "model.safetensors", "--quiet") == 0
     (folder / "rows.csv").write_text(text)
-    assert_refused(("predict", "model.npz", "rows.csv", "--output", "p.csv"), words, folder, capsys)
+    assert_refused(("predict", "model.safetensors", "rows.csv", "--output", "p.csv"), words, folder, capsys)
     (folder / "rows.csv").write_text("a,b\n1,2\n")
-    assert_refused(("predict", "model.npz", "rows.csv", "--output", "nowhere/p.csv"), "nowhere", folder, capsys)
+    assert_refused(("predict", "model.safetensors", "rows.csv", "--output", "nowhere/p.csv"), "nowhere", folder, capsys)
 
 
 def test_a_file_that_is_there_survives_a_refusal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "m.npz").write_text("precious")
+    (folder / "m.safetensors").write_text("precious")
     assert_refused(("train", "nan.csv", *OUTPUTS), "nan", folder, capsys)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("train", "nan.csv", *OUTPUTS), ("train", "--learning-rate", "inf"), ("predict", "torn.npz", "good.csv")],
+    [("train", "nan.csv", *OUTPUTS), ("train", "--learning-rate", "inf"), ("predict", "torn.safetensors", "good.csv")],
 )
 def test_a_process_of_its_own_says_the_same(arguments: tuple[str, ...], folder: Path) -> None:
     before = snapshot(folder)

@@ -16,6 +16,7 @@ from sklearn.metrics import d2_absolute_error_score, d2_pinball_score, d2_tweedi
 from trainer.model_file import load_predictor
 
 ROWS = 400
+FILES = ("--save", "m.safetensors", "--history", "h.json")
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +37,14 @@ def friedman() -> tuple[np.ndarray, np.ndarray]:
 
 def predicted(X: np.ndarray) -> np.ndarray:
     """Return what the saved model predicts."""
-    return load_predictor("m.npz").predict(X)
+    return load_predictor("m.safetensors").predict(X)
 
 
 def test_a_quantile_lies_above_its_share_of_the_targets(capsys: pytest.CaptureFixture[str]) -> None:
     X, y = friedman()
     write_table(y, X)
     for share in (0.2, 0.8):
-        options = ("--loss", "quantile", "--loss-parameter", share, "--save", "m.npz", "--epochs", 300)
+        options = ("--loss", "quantile", "--loss-parameter", share, "--save", "m.safetensors", "--epochs", 300)
         assert call("train", "table.csv", *options) == 0
         assert f", quantile {share:g}, float32" in capsys.readouterr().out
         # Where the mean slope of the outputs' bias is 0, this share is exact; the last steps leave it near.
@@ -61,7 +62,7 @@ def test_outliers_hardly_move_what_is_fitted(loss: str, parameter: float | None)
     errors = {}
     for name in ("mse", loss):
         options = ("--loss", name, *(("--loss-parameter", parameter) if name == "huber" else ()))
-        assert call("train", "table.csv", *options, "--epochs", 200, "--save", "m.npz", "--quiet") == 0
+        assert call("train", "table.csv", *options, "--epochs", 200, "--save", "m.safetensors", "--quiet") == 0
         errors[name] = np.median(np.abs(predicted(X) - y))
     assert errors[loss] < errors["mse"] / 3
 
@@ -71,7 +72,7 @@ def test_counts_are_fitted_by_poisson_as_they_are(scale: int, capsys: pytest.Cap
     X, y = friedman()
     counts = np.random.default_rng(0).poisson(scale * np.exp(y / 8))
     write_table(counts, X)
-    options = ("--loss", "poisson", "--task", "regress", "--dtype", "float64", "--save", "m.npz", "--history", "h.json")
+    options = ("--loss", "poisson", "--task", "regress", "--dtype", "float64", *FILES)
     assert call("train", "table.csv", *options, "--plots", "plots") == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -89,7 +90,7 @@ def test_counts_are_fitted_by_poisson_as_they_are(scale: int, capsys: pytest.Cap
 def test_the_score_of_absolute_errors_is_that_of_scikit_learn() -> None:
     X, y = friedman()
     write_table(y, X)
-    options = ("--loss", "absolute", "--epochs", 20, "--dtype", "float64", "--save", "m.npz", "--history", "h.json")
+    options = ("--loss", "absolute", "--epochs", 20, "--dtype", "float64", *FILES)
     assert call("train", "table.csv", *options, "--quiet") == 0
     record = read_records(Path("h.json"))[-1]
     # Standardising and its inverse round relative to targets of up to 30 that are ten times their errors.

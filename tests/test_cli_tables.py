@@ -106,10 +106,10 @@ def test_a_saved_classifier_predicts_alike_in_another_process(labels: list[Any] 
     data = load_breast_cancer()
     frame = frame_of(data, labels)
     frame.write_csv("table.csv")
-    assert call("train", "table.csv", "--epochs", 20, "--save", "m.npz", "--quiet") == 0
+    assert call("train", "table.csv", "--epochs", 20, "--save", "m.safetensors", "--quiet") == 0
 
-    table = predictions("m.npz", "table.csv", cwd=tmp_path)
-    predictor = load_predictor("m.npz")
+    table = predictions("m.safetensors", "table.csv", cwd=tmp_path)
+    predictor = load_predictor("m.safetensors")
     assert table["prediction"].to_list() == predictor.predict(data.data).tolist()
     assert set(table["prediction"].unique().to_list()) == set(frame["kind"].unique().to_list())
     assert (table["prediction"] == frame["kind"]).mean() > 0.95
@@ -121,16 +121,16 @@ def test_a_saved_classifier_predicts_alike_in_another_process(labels: list[Any] 
     # The target may be absent, and the columns may come in another order and another format.
     shuffled = frame.drop("kind").select(np.random.default_rng(0).permutation(frame.drop("kind").columns).tolist())
     shuffled.write_parquet("reordered.parquet")
-    assert predictions("m.npz", "reordered.parquet", cwd=tmp_path).equals(table)
+    assert predictions("m.safetensors", "reordered.parquet", cwd=tmp_path).equals(table)
 
 
 def test_a_saved_regression_predicts_in_the_units_of_the_target(tmp_path: Path) -> None:
     data = load_diabetes()
     frame_of(data).write_csv("table.csv")
-    assert call("train", "table.csv", "--save", "m.npz", "--quiet", "--task", "regress") == 0
-    table = predictions("m.npz", "table.csv", cwd=tmp_path)
+    assert call("train", "table.csv", "--save", "m.safetensors", "--quiet", "--task", "regress") == 0
+    table = predictions("m.safetensors", "table.csv", cwd=tmp_path)
     assert table.columns == ["prediction"]
-    np.testing.assert_array_equal(table["prediction"].to_numpy(), load_predictor("m.npz").predict(data.data))
+    np.testing.assert_array_equal(table["prediction"].to_numpy(), load_predictor("m.safetensors").predict(data.data))
     residual = table["prediction"].to_numpy() - data.target
     assert 1 - np.mean(residual**2) / np.var(data.target) > 0.5
 
@@ -138,9 +138,9 @@ def test_a_saved_regression_predicts_in_the_units_of_the_target(tmp_path: Path) 
 def test_both_backends_predict_alike(tmp_path: Path) -> None:
     data = load_iris()
     frame_of(data).write_csv("table.csv")
-    assert call("train", "table.csv", "--save", "m.npz", "--quiet", "--dtype", "float64") == 0
+    assert call("train", "table.csv", "--save", "m.safetensors", "--quiet", "--dtype", "float64") == 0
     compiled, reference = (
-        predictions("m.npz", "table.csv", "--backend", name, cwd=tmp_path) for name in ("numba", "numpy")
+        predictions("m.safetensors", "table.csv", "--backend", name, cwd=tmp_path) for name in ("numba", "numpy")
     )
     assert compiled["prediction"].equals(reference["prediction"])
     # Two layers of at most 64 terms: 64 roundings each, grown by weights of order 1, stay far below 1e-12.
@@ -149,15 +149,15 @@ def test_both_backends_predict_alike(tmp_path: Path) -> None:
 
 def test_predictions_go_to_a_file_where_one_is_named(tmp_path: Path) -> None:
     frame_of(load_iris()).write_csv("table.csv")
-    assert call("train", "table.csv", "--epochs", 5, "--save", "m.npz", "--quiet") == 0
-    assert call("predict", "m.npz", "table.csv", "--output", "p.csv") == 0
-    assert pl.read_csv("p.csv").equals(predictions("m.npz", "table.csv", cwd=tmp_path))
+    assert call("train", "table.csv", "--epochs", 5, "--save", "m.safetensors", "--quiet") == 0
+    assert call("predict", "m.safetensors", "table.csv", "--output", "p.csv") == 0
+    assert pl.read_csv("p.csv").equals(predictions("m.safetensors", "table.csv", cwd=tmp_path))
 
 
 def test_the_xor_model_predicts_points_of_a_file(tmp_path: Path) -> None:
-    assert call("train", "--save", "m.npz", "--quiet") == 0
+    assert call("train", "--save", "m.safetensors", "--quiet") == 0
     pl.DataFrame({"x2": [1.0, -1.0, 1.0], "x1": [1.0, 1.0, -1.0]}).write_csv("points.csv")
-    assert predictions("m.npz", "points.csv", cwd=tmp_path)["prediction"].to_list() == [
+    assert predictions("m.safetensors", "points.csv", cwd=tmp_path)["prediction"].to_list() == [
         "signs equal",
         "signs differ",
         "signs differ",

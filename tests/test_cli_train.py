@@ -96,9 +96,9 @@ def test_the_installed_command_says_the_same_as_the_module(tmp_path: Path) -> No
 
 
 def trained_by_options(*options: object) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    outputs = ("--save", "m.npz", "--history", "h.json", "--log-every", 1, "--quiet")
+    outputs = ("--save", "m.safetensors", "--history", "h.json", "--log-every", 1, "--quiet")
     assert call("train", "--epochs", EPOCHS, *options, *outputs) == 0
-    return load_predictor("m.npz").model.parameters, read_records(Path("h.json"))
+    return load_predictor("m.safetensors").model.parameters, read_records(Path("h.json"))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_batches_larger_than_the_data_are_all_rows() -> None:
 def test_the_same_seed_gives_the_same_bits_in_another_process(tmp_path: Path) -> None:
     options = ("train", "--epochs", 200, "--batch-size", 32, "--validation", 0.2, "--quiet")
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        assert run(*options, "--seed", seed, "--save", f"{name}.npz", cwd=tmp_path).returncode == 0
-    first, second, other = (load_predictor(f"{name}.npz").model.parameters for name in "abc")
+        assert run(*options, "--seed", seed, "--save", f"{name}.safetensors", cwd=tmp_path).returncode == 0
+    first, second, other = (load_predictor(f"{name}.safetensors").model.parameters for name in "abc")
     assert first.tobytes() == second.tobytes()
     assert first.tobytes() != other.tobytes()
 
@@ -210,9 +210,9 @@ def test_piped_output_is_plain_lines_of_any_length(tmp_path: Path) -> None:
 
 
 def test_quiet_prints_nothing(tmp_path: Path) -> None:
-    done = run("train", "--epochs", 300, "--quiet", "--save", "m.npz", "--history", "h.csv", cwd=tmp_path)
+    done = run("train", "--epochs", 300, "--quiet", "--save", "m.safetensors", "--history", "h.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert sorted(os.listdir(tmp_path)) == ["h.csv", "m.npz"]
+    assert sorted(os.listdir(tmp_path)) == ["h.csv", "m.safetensors"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
@@ -244,9 +244,10 @@ def test_a_run_that_explodes_in_its_first_epoch_says_so_and_keeps_its_weights(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = ("--activation", "relu", "--hidden", "20,20", "--learning-rate", 1e30, "--loss", "cross_entropy")
-    assert call("train", *options, "--plots", "plots", "--save", "m.npz", "--history", "h.json", "--epochs", 50) == 3
+    outputs = ("--plots", "plots", "--save", "m.safetensors", "--history", "h.json")
+    assert call("train", *options, *outputs, "--epochs", 50) == 3
     assert "training diverged at epoch" in capsys.readouterr().err
-    assert np.isfinite(load_predictor("m.npz").model.parameters).all()
+    assert np.isfinite(load_predictor("m.safetensors").model.parameters).all()
     assert all(record["loss"] is not None for record in read_records(Path("h.json")))
     assert not Path("plots").exists() or os.listdir("plots")
 
@@ -254,7 +255,7 @@ def test_a_run_that_explodes_in_its_first_epoch_says_so_and_keeps_its_weights(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 @pytest.mark.parametrize(("hidden", "threads"), [("10", 1), ("300,300", 2)])
 def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: str, threads: int, tmp_path: Path) -> None:
-    options = ("--hidden", hidden, "--threads", str(threads), "--history", "h.json", "--save", "m.npz")
+    options = ("--hidden", hidden, "--threads", str(threads), "--history", "h.json", "--save", "m.safetensors")
     with (tmp_path / "out.txt").open("w") as out, (tmp_path / "err.txt").open("w") as err:
         child = subprocess.Popen(
             [*COMMAND, "train", "--epochs", "2000000000", *options],
@@ -275,10 +276,10 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: str, threads: int, tm
     assert read_records(tmp_path / "h.json")[0]["epoch"] == 0
     assert f"{threads} threads" in (tmp_path / "out.txt").read_text() or threads == 1
     sizes = [2, *map(int, hidden.split(",")), 2]
-    fresh, kept = MLP(sizes, random_state=0), load_predictor(tmp_path / "m.npz").model
+    fresh, kept = MLP(sizes, random_state=0), load_predictor(tmp_path / "m.safetensors").model
     assert np.isfinite(kept.parameters).all()
     assert not np.array_equal(fresh.parameters, kept.parameters)
-    assert sorted(os.listdir(tmp_path)) == ["err.txt", "h.json", "m.npz", "out.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["err.txt", "h.json", "m.safetensors", "out.txt"]
 
 
 # ---- regression

@@ -78,19 +78,19 @@ def test_no_later_command_compiles(warm: tuple[Path, str], tmp_path: Path) -> No
     (tmp_path / "table.csv").write_text(TABLE)
     (tmp_path / "numbers.csv").write_text(NUMBERS)
     (tmp_path / "new.csv").write_text("a,b\n1,2\n3,4\n")
-    every_output = ("--history", "h.json", "--plots", "plots", "--gif", "x.gif", "--save", "m.npz")
+    every_output = ("--history", "h.json", "--plots", "plots", "--gif", "x.gif", "--save", "m.safetensors")
     of_article = ("--preset", "article", "--dtype", DTYPE, "--gif", "article.gif")
     for command in (
         ("train", "--epochs", 3, *every_output),
         ("train", "--epochs", 3, "--hidden", "300", "--threads", 2, "--batch-size", 37, "--l2", 0.1, "--clip-norm", 1),
         ("train", "--epochs", 3, "--hidden", "1024", "--activation", "tanh", "--no-bias"),
         ("train", "--epochs", 3, "--backend", "numpy", "--batch-size", 50),
-        ("train", "table.csv", "--epochs", 3, "--validation", 0.2, "--save", "table.npz"),
-        ("train", "numbers.csv", "--epochs", 3, "--save", "numbers.npz"),
+        ("train", "table.csv", "--epochs", 3, "--validation", 0.2, "--save", "table.safetensors"),
+        ("train", "numbers.csv", "--epochs", 3, "--save", "numbers.safetensors"),
         ("train", "--epochs", 30, "--learning-rate", DIVERGING, "--loss", "cross_entropy", "--activation", "relu"),
         ("train", "--epochs", 3, *of_article),
-        ("predict", "table.npz", "new.csv"),
-        ("predict", "numbers.npz", "new.csv"),
+        ("predict", "table.safetensors", "new.csv"),
+        ("predict", "numbers.safetensors", "new.csv"),
     ):
         done = run(*command, cwd=tmp_path, SCRATCH_MLP_CACHE_DIR=str(cache))
         assert done.returncode == (3 if DIVERGING in command else 0), done.stderr

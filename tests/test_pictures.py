@@ -82,9 +82,9 @@ def test_the_animation_follows_the_training() -> None:
 
 
 def test_the_animation_shows_the_network_of_each_moment_and_leaves_the_final_one() -> None:
-    assert call("train", "--epochs", 2000, "--save", "plain.npz", "--quiet") == 0
-    assert call("train", "--epochs", 2000, "--save", "filmed.npz", "--gif", "xor.gif", "--quiet") == 0
-    assert Path("plain.npz").read_bytes() == Path("filmed.npz").read_bytes()
+    assert call("train", "--epochs", 2000, "--save", "plain.safetensors", "--quiet") == 0
+    assert call("train", "--epochs", 2000, "--save", "filmed.safetensors", "--gif", "xor.gif", "--quiet") == 0
+    assert Path("plain.safetensors").read_bytes() == Path("filmed.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (200, list(range(0, 201, 2)))])
@@ -128,7 +128,7 @@ def test_a_regression_has_its_r2() -> None:
 
 
 def test_everything_can_be_written_to_the_folder_of_the_pictures_that_is_made_for_it(tmp_path: Path) -> None:
-    names = {"--gif": "training.gif", "--history": "history.json", "--save": "model.npz"}
+    names = {"--gif": "training.gif", "--history": "history.json", "--save": "model.safetensors"}
     options = [word for option, name in names.items() for word in (option, tmp_path / "new" / name)]
     assert call("train", "--epochs", 200, "--quiet", "--plots", tmp_path / "new", *options) == 0
     made = {path.name for path in (tmp_path / "new").iterdir()}

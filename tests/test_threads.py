@@ -233,12 +233,12 @@ def test_the_command_line_s_option_changes_nothing_but_the_summary(
     monkeypatch.chdir(tmp_path)
     bits = set()
     for threads in (1, 2, 3):
-        files = ("--history", "h.json", "--save", "m.npz")
+        files = ("--history", "h.json", "--save", "m.safetensors")
         assert call("train", "--hidden", hidden, "--epochs", 20, "--threads", threads, *files) == 0
         out, err = capsys.readouterr()
         team = re.search(r"steps/s(?:, (\d+) threads)?\)", out)
         assert team is not None
         assert team[1] == (str(threads) if threads > 1 and hidden == "300,300" else None)
         assert err == ""
-        bits.add((load_predictor("m.npz").model.parameters.tobytes(), Path("h.json").read_text()))
+        bits.add((load_predictor("m.safetensors").model.parameters.tobytes(), Path("h.json").read_text()))
     assert len(bits) == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 PROJECT = Path(__file__).parents[1]
 TIMEOUT = 240  # seconds: the cache is cold, so every kernel is compiled
@@ -75,10 +76,9 @@ def test_the_command_trains_and_writes_only_its_model_and_its_cache(installed: P
     before, cache, folder = listing(installed), tmp_path / "cache", tmp_path / "work"
     folder.mkdir()
     changes = {"PYTHONPATH": str(installed), "SCRATCH_MLP_CACHE_DIR": str(cache)}
-    options = ["train", "--epochs", "200", "--quiet", "--save", "m.npz"]
+    options = ["train", "--epochs", "200", "--quiet", "--save", "m.safetensors"]
     assert checked([command, *options], folder, **changes) == ""
-    assert os.listdir(folder) == ["m.npz"]
-    with np.load(folder / "m.npz", allow_pickle=False) as archive:
-        assert np.isfinite(archive["parameters"]).all()
+    assert os.listdir(folder) == ["m.safetensors"]
+    assert all(np.isfinite(array).all() for array in load_file(folder / "m.safetensors").values())
     assert any(path.suffix == ".nbc" for path in cache.rglob("*"))
     assert listing(installed) == before

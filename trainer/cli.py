@@ -31,7 +31,7 @@ Examples:
 
     scratch-mlp train xor --hidden 3 --plots plots --gif xor.gif
 
-    scratch-mlp train flowers.csv --target species --validation 0.2 --save flowers.npz
+    scratch-mlp train flowers.csv --target species --validation 0.2 --save flowers.safetensors
 
     scratch-mlp train --preset article --epochs 20000 --log-every 1000
 """
@@ -88,7 +88,7 @@ def train(
         Path | None, typer.Option(help="Write accuracy, loss and boundary pictures to this folder.")
     ] = None,
     gif: Annotated[Path | None, typer.Option(help="Write an animation of the training to this file.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Write the trained model to this .npz file.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the trained model to this .safetensors file.")] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
     target: Annotated[
         str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
@@ -148,7 +148,7 @@ Prints CSV: the prediction and, for classes, the probability of each.
 
 Example:
 
-    scratch-mlp predict flowers.npz new-flowers.csv --output predictions.csv
+    scratch-mlp predict flowers.safetensors new-flowers.csv --output predictions.csv
 """
 
 

@@ -1,4 +1,4 @@
-"""Writing a finished file in one stroke: it appears whole under its name, or not at all.
+"""Writing a finished file in one stroke: it appears whole under its name, or not at all, even if the power fails.
 
 The content arrives as bytes; how it is made is left to others, and so is whether a file may be replaced.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from trainer.errors import InputError
@@ -58,9 +59,24 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     path = require_writable(path)
     partial = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        partial.write_bytes(content)
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else the new name could reach the disk before the content does
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone with it
+            partial.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can; the file is in place whether or not it can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

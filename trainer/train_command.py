@@ -21,7 +21,7 @@ from trainer.explained_loss import SCORES, score_in, score_of
 from trainer.history import check_history_path, write_history
 from trainer.losses import OF_COUNTS, check_target_column, outputs_of
 from trainer.model import MLP
-from trainer.model_file import save_predictor
+from trainer.model_file import check_model_path, save_predictor
 from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
@@ -46,7 +46,7 @@ class Outputs:
         if self.history is not None:
             self.pictures.check_file(check_history_path(self.history))
         if self.save is not None:
-            self.pictures.check_file(self.save)
+            self.pictures.check_file(check_model_path(self.save, "save"))
         self.pictures.check(prepared)
 
 
