@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from trainer import MLP
-from trainer.standing import Checkpoints, Standing, arrays_of, standing_of
+from trainer.checkpoints import Checkpoints
+from trainer.standing import Standing, arrays_of, standing_of
 from trainer.terms import objective, optimizer
 from trainer.training import Outcome, Report, Samples, train_epochs
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from trainer.checkpoints import Checkpoints
 from trainer.early_stopping import Best
 from trainer.feeding import BlockFeed, WholeFeed
 from trainer.model import MLP
@@ -20,7 +21,7 @@ from trainer.outcome import Callback, Outcome, Report
 from trainer.pace import Pace
 from trainer.records import Records
 from trainer.run import DivergenceError, Run
-from trainer.standing import Checkpoints, Standing
+from trainer.standing import Standing
 
 # Callbacks hear no more often than this, however many snapshots cut the training into short calls.
 SECONDS_BETWEEN_REPORTS = 0.05

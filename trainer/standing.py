@@ -1,12 +1,11 @@
 """Where a training stands: all that its further course depends on, as named arrays that a file can hold.
 
-When it is written down is decided here too; how a file is made of it is left to `checkpoint_file`.
+When it is written down is left to `checkpoints`, how a file is made of it to `checkpoint_file`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,34 +87,3 @@ def standing_of(parameters: np.ndarray, arrays: Mapping[str, np.ndarray]) -> Sta
         best_parameters=kept[0] if kept else None,
         snapshots=frames,
     )
-
-
-class Checkpoints:
-    """When a training writes down where it stands: every so many seconds or steps, and at its end.
-
-    Parameters
-    ----------
-    write : function of a Standing
-    seconds, steps : one of the two intervals, the other is None.
-    """
-
-    def __init__(
-        self, write: Callable[[Standing], None], *, seconds: float | None = None, steps: int | None = None
-    ) -> None:
-        self._write, self._seconds, self._steps = write, seconds, steps
-        self._last = time.monotonic()
-
-    def steps_left(self, steps_done: int) -> int | None:
-        """Return how many steps there are until the next is due, or None where time decides."""
-        return None if self._steps is None else self._steps - steps_done % self._steps
-
-    def is_due(self, steps_done: int) -> bool:
-        """Tell whether it is time to write."""
-        if self._steps is not None:
-            return steps_done % self._steps == 0
-        return self._seconds is not None and time.monotonic() - self._last >= self._seconds
-
-    def write(self, standing: Standing) -> None:
-        """Write down where the training stands."""
-        self._write(standing)
-        self._last = time.monotonic()

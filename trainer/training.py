@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernels.structs import Objective, Optimizer
+from trainer.checkpoints import Checkpoints
 from trainer.course import Course
 from trainer.errors import InputError
 from trainer.feeding import BlockFeed, Stream, WholeFeed
@@ -15,7 +16,7 @@ from trainer.model import MLP
 from trainer.outcome import Callback, Outcome, Report, Samples
 from trainer.records import Records
 from trainer.schedules import learning_rates
-from trainer.standing import Checkpoints, Standing
+from trainer.standing import Standing
 
 __all__ = ["Callback", "Outcome", "Report", "Samples", "train_epochs"]
 
