@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import InputError
-from trainer.output_file import require_writable, write_whole
+from trainer.output_file import clear_leftovers, require_writable, write_whole
 
 
 def test_a_written_file_holds_its_content_and_nothing_else_remains(tmp_path: Path) -> None:
@@ -39,3 +39,18 @@ def test_a_folder_without_permission_is_refused_before_the_work(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="no permission"):
         require_writable(tmp_path / "a.bin")
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["a.bin", "b.bin", ".b.bin.0123.part", ".a.bin.notes", "a.bin.part"]
+    for name in (*kept, ".a.bin.0123.part", ".a.bin.4567.part"):
+        (tmp_path / name).write_bytes(b"half")
+    clear_leftovers(tmp_path / "a.bin")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+    clear_leftovers(tmp_path / "no folder" / "a.bin")
+
+
+def test_the_longest_name_that_a_file_system_takes_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".bin")
+    write_whole(path, b"content")
+    assert path.read_bytes() == b"content"

@@ -1,4 +1,4 @@
-"""When a training writes down where it stands. What it writes, and where to, is left to the function that it is given."""
+"""When a training writes down where it stands. What is written, and where, is left to the function that it is given."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from trainer.errors import InputError
 
 
 def fingerprint_of_files(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 of the contents of files in this order as ``sha256:...``.
+    """Return the SHA-256 of the contents of files, joined in this order, as ``sha256:...``.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def fingerprint_of_files(paths: Sequence[Path]) -> str:
     for path in paths:
         try:
             with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+                hashlib.file_digest(file, lambda: digest)  # goes on with what is there
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     return f"sha256:{digest.hexdigest()}"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from trainer.errors import InputError
 
+PASSING = ".part"  # how the names of files end that are not whole yet
+
 
 def require_writable(path: str | os.PathLike[str]) -> Path:
     """Check, before the work starts, that a file of this name could be written.
@@ -57,7 +59,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         If the file cannot be written; nothing is left behind, and a file that was there before is unchanged.
     """
     path = require_writable(path)
-    partial = path.with_name(f".{uuid.uuid4().hex}.part")
+    partial = path.with_name(f"{_stem(path)}{uuid.uuid4().hex}{PASSING}")
     try:
         with partial.open("xb") as file:
             file.write(content)
@@ -70,6 +72,20 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         with suppress(OSError):  # the folder may be gone with it
             partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def clear_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what processes left that were killed while they wrote `path`: when no other is writing it."""
+    path = Path(path)
+    with suppress(OSError):
+        for name in os.listdir(path.parent):
+            if name.startswith(_stem(path)) and name.endswith(PASSING):
+                (path.parent / name).unlink(missing_ok=True)
+
+
+def _stem(path: Path) -> str:
+    """Return how the passing names of a file begin; no name is longer than file systems take."""
+    return f".{path.name[:50]}."
 
 
 def _sync_folder(folder: Path) -> None:
