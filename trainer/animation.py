@@ -31,6 +31,7 @@ from trainer.panels import (
     draw_legend,
     shorten,
 )
+from trainer.progress import Tell, say_nothing
 
 LAST_FRAME_MS = 2000
 # A shared palette is derived from this many frames, spread over the run.
@@ -51,6 +52,7 @@ def save_animation(
     fps: float = 12.0,
     diverged_at: int | None = None,
     input_names: tuple[str, str] = ("x₁", "x₂"),
+    drawn: Tell = say_nothing,
 ) -> None:
     """Draw accuracy, decision boundary and loss side by side, growing with the epochs.
 
@@ -79,6 +81,8 @@ def save_animation(
         The epoch at which training met NaN or inf; it is marked.
     input_names : tuple of two str
         What is written on the axes of the boundary.
+    drawn : callable
+        Told how many frames are drawn, of how many.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def save_animation(
         spines = centre.spines.values()  # the image covers half of their width
         return [panel.image, *panel.contours, *panel.points, *spines, *lines[0], *lines[1], clock]
 
-    pictures = (Image.fromarray(pixels) for pixels in _render(sheet, advance, len(frames)))
+    pictures = (Image.fromarray(pixels) for pixels in _render(sheet, advance, len(frames), drawn))
     write_whole(path, _encode_gif(list(pictures), region_shades(len(class_names), REGION_SHADES), fps))
 
 
@@ -128,7 +132,7 @@ def _grow(curves: Curves, lines: Sequence[Line2D], epoch: int) -> None:
         line.set(marker="o", markevery=[n_shown - 1])
 
 
-def _render(sheet: Sheet, advance: Callable[[int], list[Artist]], n_frames: int) -> Iterator[np.ndarray]:
+def _render(sheet: Sheet, advance: Callable[[int], list[Artist]], n_frames: int, drawn: Tell) -> Iterator[np.ndarray]:
     """Draw what stands still once and, for each frame, only what `advance` says has moved; RGB, uint8."""
     for artist in advance(0):
         artist.set_animated(True)
@@ -139,6 +143,7 @@ def _render(sheet: Sheet, advance: Callable[[int], list[Artist]], n_frames: int)
         for artist in advance(index):
             sheet.figure.draw_artist(artist)
         yield np.asarray(sheet.canvas.buffer_rgba())[:, :, :3].copy()
+        drawn(index + 1, n_frames)
 
 
 def _encode_gif(pictures: Sequence[Image.Image], shades: np.ndarray, fps: float) -> bytes:

@@ -39,9 +39,11 @@ Examples:
 
 @app.command(help=_TRAIN_HELP)
 def train(
+    context: typer.Context,
     data: Annotated[
-        str, typer.Argument(help="xor, or a table: .csv, .parquet or .npz.", metavar="[xor | FILE]")
-    ] = "xor",
+        str | None,
+        typer.Argument(help="xor, or a table: .csv, .parquet or .npz [default: xor].", metavar="[xor | FILE]"),
+    ] = None,
     backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
     activation: Annotated[str | None, typer.Option(help="sigmoid, tanh, relu or identity.")] = None,
@@ -75,7 +77,7 @@ def train(
         float | None,
         typer.Option(help="Coefficient of the sum of squared weights; with --preset article, of its penalty."),
     ] = None,
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")] = False,
+    bias: Annotated[bool | None, typer.Option("--bias/--no-bias", help="Layers with or without biases.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, shuffling and the choice of validation rows.")] = None,
     threads: Annotated[
@@ -95,47 +97,38 @@ def train(
     ] = None,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
     log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a 250th of all].")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write event files for TensorBoard to this folder.", metavar="DIR")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(help="text, or json: a line of JSON for each record [default: text].")
+    ] = None,
+    quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", help="Print warnings and errors only.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of options, by the same names; those given here go before. Paths in it are relative to the "
+            "working directory."
+        ),
+    ] = None,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print all options as they are resolved, as TOML; train nothing.")
+    ] = False,
 ) -> None:
-    """Train a network."""
-    from trainer.console import open_console
-    from trainer.pictures import Wanted
-    from trainer.settings import parse_hidden
-    from trainer.train_command import Outputs, run_training
+    """Train a network.
 
-    given: dict[str, Any] = {
-        "backend": backend,
-        "hidden": None if hidden is None else parse_hidden(hidden),
-        "activation": activation,
-        "loss": None if loss is None else loss.replace("-", "_"),
-        "loss_parameter": loss_parameter,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "shuffle": shuffle,
-        "learning_rate": learning_rate,
-        "solver": solver,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-        "dropout": dropout,
-        "schedule": schedule,
-        "clip_norm": clip_norm,
-        "l1": l1,
-        "l2": l2,
-        "bias": False if no_bias else None,
-        "dtype": dtype,
-        "seed": seed,
-        "threads": threads,
-        "validation": validation,
-        "log_every": log_every,
-    }
+    The parameters declare the options; their values are taken from the context, by the names in `options.OPTIONS`.
+    """
+    from trainer.configuration import read_configuration
+    from trainer.console import open_console
+    from trainer.options import OPTIONS, checked_options, complete_options
+    from trainer.train_command import run_training
+
+    given = checked_options({name: context.params[name] for name in OPTIONS})
+    in_file = read_configuration(config) if config else {}
     status = run_training(
-        data,
-        given,
-        preset=preset,
-        target=target,
-        task=task,
-        outputs=Outputs(history, save, Wanted(plots, gif)),
-        quiet=quiet,
+        complete_options(in_file, given),
+        show_configuration=show_config,
         console=open_console(),
         messages=open_console(stderr=True),
     )
@@ -162,9 +155,10 @@ def predict(
     backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
 ) -> None:
     """Predict the rows of a table."""
+    from trainer.console import open_console
     from trainer.predict_command import run_prediction
 
-    run_prediction(model, file, output, backend)
+    run_prediction(model, file, output, backend, open_console(stderr=True))
 
 
 _EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +11,14 @@ from rich.console import Console
 
 from trainer.console import training_display
 from trainer.diagnosis import divergence_message
-from trainer.pictures import Wanted, frame_epochs, save_training_animation
+from trainer.pictures import N_FRAMES, Wanted, frame_epochs, save_training_animation
 from trainer.preparation import xor_table
+from trainer.progress import Tell, part_of, progress_display
 from trainer.settings import resolve
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
+from trainer.training import Callback, Report
+
+EPOCHS_LIKE_A_FRAME = 5_000  # that take about as long to train as one frame to draw
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,15 @@ def make_gallery(folder: Path, *, epochs: int, backend: str, quiet: bool, consol
     InputError
         The folder cannot be written, or an option is not accepted.
     """
-    return [_make(exhibit, folder, epochs, backend, quiet, console) for exhibit in EXHIBITS]
+    with progress_display(console, "gallery", quiet=quiet) as tell:
+        parts = [part_of(tell, i, 1, len(EXHIBITS)) for i in range(len(EXHIBITS))]
+        return [
+            _make(exhibit, folder, epochs, backend, quiet, console, part)
+            for exhibit, part in zip(EXHIBITS, parts, strict=True)
+        ]
 
 
-def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool, console: Console) -> Path:
+def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool, console: Console, tell: Tell) -> Path:
     given = {
         "hidden": (exhibit.hidden,),
         "learning_rate": exhibit.learning_rate,
@@ -61,7 +72,9 @@ def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool
     title = f"{exhibit.hidden} neurons, learning rate {exhibit.learning_rate:g}, penalty {exhibit.l2:g}"
     if not quiet:
         console.print(title)
-    with training_display(console, epochs, every_record=False, quiet=quiet) as show:
+    drawing = N_FRAMES * EPOCHS_LIKE_A_FRAME
+    trained, drawn = part_of(tell, 0, epochs, epochs + drawing), part_of(tell, epochs, drawing, epochs + drawing)
+    with _watching(console, epochs, quiet, trained) as show:
         outcome = train_prepared(
             predictor.model, prepared, settings, callbacks=[show], snapshot_epochs=frame_epochs(epochs)
         )
@@ -74,7 +87,21 @@ def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool
             n_hidden_layers=1,
         )
         console.print(message)
-    save_training_animation(path, predictor, prepared, outcome, title)
+    save_training_animation(path, predictor, prepared, outcome, title, drawn)
     if not quiet:
         console.print(f"written: {path}")
     return path
+
+
+@contextmanager
+def _watching(console: Console, epochs: int, quiet: bool, tell: Tell) -> Iterator[Callback]:
+    """Yield a callback that moves the bar of the whole gallery on a terminal, and prints lines elsewhere."""
+    if not console.is_terminal:
+        with training_display(console, epochs, every_record=False, quiet=quiet) as show:
+            yield show
+        return
+
+    def move(report: Report) -> None:
+        tell(report.epochs_done, epochs)
+
+    yield move

@@ -52,9 +52,9 @@ class History(Mapping[str, np.ndarray]):
         """The number of records."""
         return sum(block.size for block in next(iter(self._blocks.values())))
 
-    def records(self) -> list[dict[str, int | float | None]]:
-        """Return the records one by one; what is not a finite number is None."""
-        columns = {name: self[name].tolist() for name in self}
+    def records(self, first: int = 0) -> list[dict[str, int | float | None]]:
+        """Return the records one by one, from number `first` on; what is not a finite number is None."""
+        columns = {name: self[name][first:].tolist() for name in self}
         return [
             {name: value if math.isfinite(value) else None for name, value in zip(columns, row, strict=True)}
             for row in zip(*columns.values(), strict=True)

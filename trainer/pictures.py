@@ -17,6 +17,7 @@ from trainer.explained_loss import score_in
 from trainer.output_file import require_writable
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared
+from trainer.progress import Tell, say_nothing
 from trainer.training import Outcome
 
 N_FRAMES = 100
@@ -69,13 +70,15 @@ def frame_epochs(n_epochs: int) -> list[int]:
     return sorted({round(i * n_epochs / N_FRAMES) for i in range(N_FRAMES + 1)})
 
 
-def save_pictures(wanted: Wanted, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str) -> list[Path]:
-    """Draw what is wanted of a finished training and return the files written."""
+def save_pictures(
+    wanted: Wanted, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str, drawn: Tell = say_nothing
+) -> list[Path]:
+    """Draw what is wanted of a finished training and return the files; `drawn` is told of frames of the animation."""
     written: list[Path] = []
     if wanted.folder is not None:
         written += _save_folder(wanted.folder, predictor, prepared, outcome, title)
     if wanted.animation is not None:
-        save_training_animation(wanted.animation, predictor, prepared, outcome, title)
+        save_training_animation(wanted.animation, predictor, prepared, outcome, title, drawn)
         written.append(wanted.animation)
     return written
 
@@ -103,7 +106,9 @@ def _save_folder(folder: Path, predictor: Predictor, prepared: Prepared, outcome
     return [score, loss, boundary]
 
 
-def save_training_animation(path: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str) -> None:
+def save_training_animation(
+    path: Path, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str, drawn: Tell = say_nothing
+) -> None:
     """Draw accuracy, boundary and loss over the training, from the snapshots of the parameters."""
     from trainer import animation
 
@@ -117,6 +122,7 @@ def save_training_animation(path: Path, predictor: Predictor, prepared: Prepared
         title,
         diverged_at=outcome.divergence.period if outcome.divergence else None,
         input_names=_input_names(prepared),
+        drawn=drawn,
     )
 
 

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from rich.console import Console
 
 from kernels.backends import BACKENDS
 from trainer.checks import check_choice
 from trainer.model_file import load_predictor
 from trainer.output_file import require_writable, write_whole
 from trainer.predictor import Predictor
+from trainer.progress import Tell, progress_display, rows_in_blocks, say_nothing
 from trainer.tables import read_features
 
 
-def run_prediction(model: Path, file: str, output: Path | None, backend: str) -> None:
-    """Predict each row of a table and print the result, or write it to a file.
+def run_prediction(model: Path, file: str, output: Path | None, backend: str, messages: Console) -> None:
+    """Predict each row of a table and print the result, or write it to a file; `messages` shows the progress.
 
     Raises
     ------
@@ -29,15 +31,20 @@ def run_prediction(model: Path, file: str, output: Path | None, backend: str) ->
         require_writable(output)
     predictor = load_predictor(model, backend)
     X = read_features(file, predictor.feature_names, predictor.target_name)
-    text = prediction_table(predictor, X).write_csv()
+    with progress_display(messages, "predicting", quiet=False) as tell:
+        text = prediction_table(predictor, X, tell).write_csv()
     if output is None:
         sys.stdout.write(text)
     else:
         write_whole(output, text.encode())
 
 
-def prediction_table(predictor: Predictor, X: np.ndarray) -> pl.DataFrame:
-    """Return a column `prediction` and, for classes, one `probability <class>` for each."""
+def prediction_table(predictor: Predictor, X: np.ndarray, tell: Tell = say_nothing) -> pl.DataFrame:
+    """Return a column `prediction` and, for classes, one `probability <class>` for each; `tell` hears of the rows."""
+    return pl.concat([_predicted(predictor, X[rows]) for rows in rows_in_blocks(len(X), tell)])
+
+
+def _predicted(predictor: Predictor, X: np.ndarray) -> pl.DataFrame:
     columns = {"prediction": predictor.predict(X)}
     if predictor.task == "classify":
         probabilities = predictor.probabilities(X)

@@ -138,7 +138,7 @@ def _check_article(chosen: Mapping[str, Any], data: str) -> None:
     if data != "xor":
         raise InputError(f"preset: article given with {data}, it is for the xor data only")
     for option in ("shuffle", "validation", "l1", "solver", "dropout"):
-        if chosen.get(option):
+        if chosen.get(option) not in (None, False, 0.0, "sgd"):  # with which a file may say what is so anyway
             raise InputError(f"{option}: {chosen[option]} given with the article's preset, which has none")
 
 

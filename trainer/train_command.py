@@ -1,10 +1,13 @@
-"""What ``scratch-mlp train`` does: data, network, training, and everything that is written afterwards."""
+"""What ``scratch-mlp train`` does: data, network, training, and everything that is written afterwards.
+
+What is said in words is `trainer.announcement`'s, what is said in JSON `trainer.json_log`'s.
+"""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -13,84 +16,102 @@ from typing import Any
 from rich.console import Console
 
 from kernels import nothing_is_compiled
+from trainer.announcement import announcement, divergence_of, interruption_of, summary, title_of
 from trainer.checks import check_choice
+from trainer.configuration import configuration_of, given_of, to_toml
 from trainer.console import training_display
-from trainer.diagnosis import divergence_message, training_warnings
+from trainer.diagnosis import training_warnings
 from trainer.errors import InputError
-from trainer.explained_loss import SCORES, score_in, score_of
-from trainer.history import check_history_path, write_history
+from trainer.explained_loss import score_of
+from trainer.json_log import json_lines, write_end, write_start
 from trainer.losses import OF_COUNTS, check_target_column, outputs_of
 from trainer.model import MLP
-from trainer.model_file import check_model_path, save_predictor
-from trainer.pictures import Wanted, frame_epochs, save_pictures
+from trainer.outputs import Outputs, wanted_outputs, write_outputs
+from trainer.pictures import frame_epochs
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
+from trainer.progress import progress_display
 from trainer.settings import TASKS, Settings, resolve
 from trainer.table import Table
+from trainer.tensorboard_log import tensorboard
 from trainer.terms import objective, optimizer
-from trainer.training import Outcome, Samples, train_epochs
+from trainer.training import Callback, Outcome, Samples, train_epochs
 
 FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
+STATUSES = {FINISHED: "finished", DIVERGED: "diverged", INTERRUPTED: "interrupted"}
+LOGS = ("text", "json")
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Files to write after training; None for those not asked for."""
+class _Job:
+    """A training that was asked for on the command line, checked and ready to begin.
 
-    history: Path | None
-    save: Path | None
-    pictures: Wanted
+    ``opening`` is what is said before it begins, ``log`` how it speaks on standard output: text, json, or None for not
+    at all.
+    """
 
-    def check(self, prepared: Prepared) -> None:
-        """Raise InputError, before anything is trained, where one of them cannot be written."""
-        if self.history is not None:
-            self.pictures.check_file(check_history_path(self.history))
-        if self.save is not None:
-            self.pictures.check_file(check_model_path(self.save, "save"))
-        self.pictures.check(prepared)
+    data: str
+    opening: str
+    settings: Settings
+    prepared: Prepared
+    predictor: Predictor
+    outputs: Outputs
+    configuration: dict[str, Any]
+    every_record: bool
+    log: str | None
 
 
 def run_training(
-    data: str,
-    given: Mapping[str, Any],
-    *,
-    preset: str | None,
-    target: str | None,
-    task: str | None,
-    outputs: Outputs,
-    quiet: bool,
-    console: Console,
-    messages: Console,
+    options: Mapping[str, Any], *, show_configuration: bool = False, console: Console, messages: Console
 ) -> int:
     """Train as the options say, write what was asked for and return the exit status.
 
     Parameters
     ----------
-    data : "xor" or the name of a file
-    given : options that fill `settings.Settings`, None where the user gave nothing
-    preset, target, task : see the command line
-    outputs : files to write
-    quiet : print nothing but warnings and errors
+    options : all options, as `options.complete_options` returns them
+    show_configuration : print the resolved configuration as TOML, and train nothing
     console, messages : where progress and where warnings go
 
     Returns
     -------
     int
         FINISHED, DIVERGED or INTERRUPTED.
+
+    Raises
+    ------
+    InputError
+        Options or data that cannot be used; then nothing is written.
     """
-    table = _read(data, target, task)
-    settings = resolve(given, preset=preset, data=data, task=table.task)
+    job = _job_of(options)
+    if show_configuration:
+        console.out(to_toml(job.configuration), end="")
+        return FINISHED
+    job.outputs.pictures.make_folder()
+    _say_start(job, console)
+    outcome = _train(job, console)
+    return _finish(job, outcome, console, messages)
+
+
+def _job_of(options: Mapping[str, Any]) -> _Job:
+    check_choice("log", options["log"], LOGS)
+    data, given, outputs = options["data"], given_of(options), wanted_outputs(options)
+    table = _read(data, options["target"], options["task"])
+    settings = resolve(given, preset=options["preset"], data=data, task=table.task)
     check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
     predictor = build_predictor(prepared, settings)
-    outputs.pictures.make_folder()
-    if not quiet:
-        console.print(_announcement(data, table, prepared, predictor, settings))
-        if settings.backend == "numba" and nothing_is_compiled():
-            console.print("compiling the kernels; this machine does it once, in about 20 seconds")
-    outcome = _train(predictor.model, prepared, settings, given, outputs, quiet, console)
-    return _finish(data, predictor, prepared, settings, outcome, outputs, quiet, console, messages)
+    return _Job(
+        data=data,
+        opening=announcement(data, table, prepared, predictor, settings),
+        settings=settings,
+        prepared=prepared,
+        predictor=predictor,
+        outputs=outputs,
+        configuration=configuration_of(options, settings, target=table.target_name, task=table.task),
+        every_record=given["log_every"] is not None,
+        log=None if options["quiet"] else options["log"],
+    )
 
 
 def _read(data: str, target: str | None, task: str | None) -> Table:
@@ -177,23 +198,33 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
     )
 
 
-def _train(
-    model: MLP,
-    prepared: Prepared,
-    settings: Settings,
-    given: Mapping[str, Any],
-    outputs: Outputs,
-    quiet: bool,
-    console: Console,
-) -> Outcome:
-    every_record = given.get("log_every") is not None
-    snapshots = frame_epochs(settings.epochs) if outputs.pictures.animation else []
-    with (
-        _interruption() as interrupted,
-        training_display(console, settings.epochs, every_record=every_record, quiet=quiet) as show,
-    ):
-        callbacks = [show, lambda report: bool(interrupted)]
-        return train_prepared(model, prepared, settings, callbacks=callbacks, snapshot_epochs=snapshots)
+def _say_start(job: _Job, console: Console) -> None:
+    if job.log == "json":
+        write_start(console.file, job.configuration, job.prepared, job.predictor.model)
+    elif job.log == "text":
+        console.print(job.opening)
+        if job.settings.backend == "numba" and nothing_is_compiled():
+            console.print("compiling the kernels; this machine does it once, in about 20 seconds")
+
+
+def _train(job: _Job, console: Console) -> Outcome:
+    snapshots = frame_epochs(job.settings.epochs) if job.outputs.pictures.animation else []
+    with _interruption() as interrupted, _listeners(job, console) as listeners:
+        callbacks = [*listeners, lambda report: bool(interrupted)]
+        return train_prepared(
+            job.predictor.model, job.prepared, job.settings, callbacks=callbacks, snapshot_epochs=snapshots
+        )
+
+
+@contextmanager
+def _listeners(job: _Job, console: Console) -> Iterator[list[Callback]]:
+    """Yield the callbacks that show and log the training."""
+    with ExitStack() as stack:
+        display = training_display(console, job.settings.epochs, every_record=job.every_record, quiet=job.log != "text")
+        listeners = [json_lines(console.file) if job.log == "json" else stack.enter_context(display)]
+        if job.outputs.tensorboard is not None:
+            listeners.append(stack.enter_context(tensorboard(job.outputs.tensorboard, job.configuration)))
+        yield listeners
 
 
 @contextmanager
@@ -212,91 +243,34 @@ def _interruption() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _finish(
-    data: str,
-    predictor: Predictor,
-    prepared: Prepared,
-    settings: Settings,
-    outcome: Outcome,
-    outputs: Outputs,
-    quiet: bool,
-    console: Console,
-    messages: Console,
-) -> int:
-    """Write the files, print the summary and the warnings, and return the exit status."""
-    written: list[Path] = []
-    if outputs.history is not None:
-        write_history(outcome.history, outputs.history)
-        written.append(outputs.history)
-    if outputs.save is not None:
-        save_predictor(predictor, outputs.save)
-        written.append(outputs.save)
-    if outcome.history.n_records:
-        written += save_pictures(outputs.pictures, predictor, prepared, outcome, _title(data, settings))
-    if not quiet:
-        console.print(_summary(prepared, outcome))
+def _finish(job: _Job, outcome: Outcome, console: Console, messages: Console) -> int:
+    """Write the files, say how it ended, and return the exit status."""
+    with progress_display(console, "drawing", quiet=job.log != "text") as drawn:
+        title = title_of(job.data, job.settings)
+        written = write_outputs(job.outputs, job.predictor, job.prepared, outcome, title, drawn)
+    status = _status(outcome)
+    if job.log == "json":
+        write_end(console.file, outcome, STATUSES[status], written)
+    elif job.log == "text":
+        console.print(summary(job.prepared, outcome))
         for path in written:
             console.print(f"written: {path}")
+    _warn(job, outcome, written, messages)
+    return status
+
+
+def _status(outcome: Outcome) -> int:
     if outcome.divergence is not None:
-        messages.print(
-            "scratch-mlp: "
-            + divergence_message(
-                outcome.divergence,
-                outcome.history,
-                learning_rate=settings.learning_rate,
-                clip_norm=settings.clip_norm,
-                n_hidden_layers=len(settings.hidden),
-            )
-        )
         return DIVERGED
-    for warning in training_warnings(predictor.model, prepared.training.X, prepared.training.Y, outcome.history):
+    return INTERRUPTED if outcome.interrupted else FINISHED
+
+
+def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -> None:
+    if outcome.divergence is not None:
+        messages.print(f"scratch-mlp: {divergence_of(outcome, job.settings)}")
+        return
+    training = job.prepared.training
+    for warning in training_warnings(job.predictor.model, training.X, training.Y, outcome.history):
         messages.print(f"scratch-mlp: warning: {warning}")
     if outcome.interrupted:
-        kept = "the history and the model hold" if written else "nothing was asked to be written of"
-        messages.print(f"scratch-mlp: interrupted: {kept} what was trained in {outcome.epochs_done:,} epochs")
-        return INTERRUPTED
-    return FINISHED
-
-
-def _title(data: str, settings: Settings) -> str:
-    hidden = ", ".join(str(size) for size in settings.hidden)
-    penalty = f", L2 {settings.l2:g}" if settings.l2 else ""
-    name = "XOR" if data == "xor" else Path(data).name
-    return f"{name}: {hidden} hidden neurons, learning rate {settings.learning_rate:g}{penalty}"
-
-
-def _announcement(data: str, table: Table, prepared: Prepared, predictor: Predictor, settings: Settings) -> str:
-    rows = f"{prepared.training.X.shape[0]:,} rows to train on"
-    if prepared.validation is not None:
-        rows += f", {prepared.validation.X.shape[0]:,} to validate"
-    kind = f"{len(table.classes)} classes" if table.task == "classify" else "regression"
-    if table.task_reason != "given":
-        kind += f" ({table.task_reason})"
-    layers = "-".join(str(size) for size in predictor.model.layer_sizes)
-    rule = "the article's rule" if settings.article else settings.loss
-    if predictor.model.loss_parameter is not None:
-        rule += f" {predictor.model.loss_parameter:g}"
-    return (
-        f"{data}: {rows}, {kind}\n"
-        f"network {layers}, {settings.activation}, {rule}, {settings.dtype}, backend {settings.backend}"
-    )
-
-
-def _summary(prepared: Prepared, outcome: Outcome) -> str:
-    """Return the closing lines: how long it took, and what the final network reaches."""
-    rate = outcome.steps_done / max(outcome.seconds, 1e-9)
-    team = f", {outcome.threads} threads" if outcome.threads > 1 else ""
-    lines = [
-        f"{outcome.epochs_done:,} epochs, {outcome.steps_done:,} steps in {outcome.seconds:.2f} s of training "
-        f"({rate:,.0f} steps/s{team})",
-        f"trained: {_measured(outcome.final, '')}",
-    ]
-    if prepared.validation is not None:
-        lines.append(f"held out: {_measured(outcome.final, 'val_')}")
-    return "\n".join(lines)
-
-
-def _measured(final: Mapping[str, float], prefix: str) -> str:
-    loss, score = f"loss {final[f'{prefix}loss']:.6f}", score_in(final) or ""
-    value = final[f"{prefix}{score}"]
-    return f"accuracy {100 * value:.1f} %, {loss}" if score == "accuracy" else f"{SCORES[score]} {value:.4f}, {loss}"
+        messages.print(f"scratch-mlp: {interruption_of(outcome, written)}")

@@ -1,0 +1,78 @@
+"""What is said of a training in words: before it begins, and after it has ended, in figures and in warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from trainer.diagnosis import divergence_message
+from trainer.explained_loss import SCORES, score_in
+from trainer.predictor import Predictor
+from trainer.preparation import Prepared
+from trainer.settings import Settings
+from trainer.table import Table
+from trainer.training import Outcome
+
+
+def announcement(data: str, table: Table, prepared: Prepared, predictor: Predictor, settings: Settings) -> str:
+    """Return the opening lines: the rows, what kind of task they are, and the network."""
+    rows = f"{prepared.training.X.shape[0]:,} rows to train on"
+    if prepared.validation is not None:
+        rows += f", {prepared.validation.X.shape[0]:,} to validate"
+    kind = f"{len(table.classes)} classes" if table.task == "classify" else "regression"
+    if table.task_reason != "given":
+        kind += f" ({table.task_reason})"
+    layers = "-".join(str(size) for size in predictor.model.layer_sizes)
+    rule = "the article's rule" if settings.article else settings.loss
+    if predictor.model.loss_parameter is not None:
+        rule += f" {predictor.model.loss_parameter:g}"
+    return (
+        f"{data}: {rows}, {kind}\n"
+        f"network {layers}, {settings.activation}, {rule}, {settings.dtype}, backend {settings.backend}"
+    )
+
+
+def summary(prepared: Prepared, outcome: Outcome) -> str:
+    """Return the closing lines: how long it took, and what the final network reaches."""
+    rate = outcome.steps_done / max(outcome.seconds, 1e-9)
+    team = f", {outcome.threads} threads" if outcome.threads > 1 else ""
+    lines = [
+        f"{outcome.epochs_done:,} epochs, {outcome.steps_done:,} steps in {outcome.seconds:.2f} s of training "
+        f"({rate:,.0f} steps/s{team})",
+        f"trained: {_measured(outcome.final, '')}",
+    ]
+    if prepared.validation is not None:
+        lines.append(f"held out: {_measured(outcome.final, 'val_')}")
+    return "\n".join(lines)
+
+
+def title_of(data: str, settings: Settings) -> str:
+    """Return the heading of the pictures."""
+    hidden = ", ".join(str(size) for size in settings.hidden)
+    penalty = f", L2 {settings.l2:g}" if settings.l2 else ""
+    name = "XOR" if data == "xor" else Path(data).name
+    return f"{name}: {hidden} hidden neurons, learning rate {settings.learning_rate:g}{penalty}"
+
+
+def divergence_of(outcome: Outcome, settings: Settings) -> str:
+    """Return where a training left the finite numbers, and what to change first."""
+    assert outcome.divergence is not None
+    return divergence_message(
+        outcome.divergence,
+        outcome.history,
+        learning_rate=settings.learning_rate,
+        clip_norm=settings.clip_norm,
+        n_hidden_layers=len(settings.hidden),
+    )
+
+
+def interruption_of(outcome: Outcome, written: list[Path]) -> str:
+    """Return what is left of a training that was interrupted."""
+    kept = "the history and the model hold" if written else "nothing was asked to be written of"
+    return f"interrupted: {kept} what was trained in {outcome.epochs_done:,} epochs"
+
+
+def _measured(final: Mapping[str, float], prefix: str) -> str:
+    loss, score = f"loss {final[f'{prefix}loss']:.6f}", score_in(final) or ""
+    value = final[f"{prefix}{score}"]
+    return f"accuracy {100 * value:.1f} %, {loss}" if score == "accuracy" else f"{SCORES[score]} {value:.4f}, {loss}"

@@ -1,0 +1,74 @@
+"""The files and folders that a training leaves behind: checked before it begins, written when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.history import check_history_path, write_history
+from trainer.model_file import check_model_path, save_predictor
+from trainer.pictures import Wanted, save_pictures
+from trainer.predictor import Predictor
+from trainer.preparation import Prepared
+from trainer.progress import Tell
+from trainer.tensorboard_log import check_tensorboard
+from trainer.training import Outcome
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where to write what; None for what is not asked for."""
+
+    history: Path | None
+    save: Path | None
+    pictures: Wanted
+    tensorboard: Path | None = None
+
+    def check(self, prepared: Prepared) -> None:
+        """Raise InputError, before anything is trained, where one of them cannot be written."""
+        if self.history is not None:
+            self.pictures.check_file(check_history_path(self.history))
+        if self.save is not None:
+            self.pictures.check_file(check_model_path(self.save, "save"))
+        self.pictures.check(prepared)
+        if self.tensorboard is not None:
+            check_tensorboard(self.tensorboard)
+
+
+def wanted_outputs(options: Mapping[str, Any]) -> Outputs:
+    """Return what the options of a training ask for."""
+    return Outputs(
+        history=options["history"],
+        save=options["save"],
+        pictures=Wanted(options["plots"], options["gif"]),
+        tensorboard=options["tensorboard"],
+    )
+
+
+def write_outputs(
+    outputs: Outputs, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str, drawn: Tell
+) -> list[Path]:
+    """Write what is asked for of a training that has ended, and return the files.
+
+    Parameters
+    ----------
+    title : of the pictures
+    drawn : told how many frames of the animation are drawn, of how many
+
+    Raises
+    ------
+    InputError
+        A file that cannot be written.
+    """
+    written: list[Path] = []
+    if outputs.history is not None:
+        write_history(outcome.history, outputs.history)
+        written.append(outputs.history)
+    if outputs.save is not None:
+        save_predictor(predictor, outputs.save)
+        written.append(outputs.save)
+    if outcome.history.n_records:
+        written += save_pictures(outputs.pictures, predictor, prepared, outcome, title, drawn)
+    return written
