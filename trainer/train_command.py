@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from kernels import nothing_is_compiled
-from trainer.checks import check_choice
 from trainer.console import training_display
+from trainer.data_argument import read_data
+from trainer.dataset_tables import Drawing
 from trainer.diagnosis import divergence_message, training_warnings
-from trainer.errors import InputError
 from trainer.explained_loss import SCORES, score_in, score_of
 from trainer.history import check_history_path, write_history
 from trainer.losses import OF_COUNTS, check_target_column, outputs_of
@@ -24,8 +24,8 @@ from trainer.model import MLP
 from trainer.model_file import save_predictor
 from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
-from trainer.preparation import Prepared, prepare, xor_table
-from trainer.settings import TASKS, Settings, resolve
+from trainer.preparation import Prepared, prepare
+from trainer.settings import Settings, resolve
 from trainer.table import Table
 from trainer.terms import objective, optimizer
 from trainer.training import Outcome, Samples, train_epochs
@@ -55,6 +55,7 @@ def run_training(
     given: Mapping[str, Any],
     *,
     preset: str | None,
+    drawing: Drawing,
     target: str | None,
     task: str | None,
     outputs: Outputs,
@@ -66,8 +67,9 @@ def run_training(
 
     Parameters
     ----------
-    data : "xor" or the name of a file
+    data : name of a data set or of a file
     given : options that fill `settings.Settings`, None where the user gave nothing
+    drawing : how a data set is drawn
     preset, target, task : see the command line
     outputs : files to write
     quiet : print nothing but warnings and errors
@@ -78,7 +80,7 @@ def run_training(
     int
         FINISHED, DIVERGED or INTERRUPTED.
     """
-    table = _read(data, target, task)
+    table = read_data(data, drawing, target, task)
     settings = resolve(given, preset=preset, data=data, task=table.task)
     check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
@@ -91,20 +93,6 @@ def run_training(
             console.print("compiling the kernels; this machine does it once, in about 20 seconds")
     outcome = _train(predictor.model, prepared, settings, given, outputs, quiet, console)
     return _finish(data, predictor, prepared, settings, outcome, outputs, quiet, console, messages)
-
-
-def _read(data: str, target: str | None, task: str | None) -> Table:
-    if task is not None:
-        check_choice("task", task, TASKS)
-    if data != "xor":
-        from trainer.tables import read_table  # imports polars, which takes a tenth of a second
-
-        return read_table(data, target=target, task=task)
-    table = xor_table()
-    for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
-        if value not in (None, own):
-            raise InputError(f"{option}: {value!r} given with the xor data, {own} accepted")
-    return table
 
 
 def prepare_rows(table: Table, settings: Settings, *, standardize: bool) -> Prepared:
