@@ -23,13 +23,23 @@ app = typer.Typer(
     help="Train multilayer perceptrons with explicit loops that numba compiles to vector code.",
 )
 
-_TRAIN_HELP = """Train a network on the XOR data or on a table, and say how well it does.
+# How points are drawn, for the commands that do.
+_Samples = Annotated[int | None, typer.Option(help="Rows of a data set that is drawn [default: 300, 500 or 1200].")]
+_Noise = Annotated[float | None, typer.Option(help="Of a data set that is drawn, from 0 to 1 [default: 0].")]
+_DataSeed = Annotated[int | None, typer.Option(help="Of a data set that is drawn [default: 0].")]
+
+_TRAIN_HELP = """Train a network on a data set or on a table, and say how well it does.
+
+Data sets: xor, circles, moons, gaussians, spiral; to regress, plane and gaussian; and, where scikit-learn is installed,
+digits, iris, wine, breast_cancer, diabetes. A file that is called like one of them is ./digits.
 
 Examples:
 
     scratch-mlp train
 
     scratch-mlp train xor --hidden 3 --plots plots --gif xor.gif
+
+    scratch-mlp train spiral --noise 0.1 --plots plots
 
     scratch-mlp train flowers.csv --target species --validation 0.2 --save flowers.safetensors
 
@@ -42,8 +52,11 @@ def train(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="xor, or a table: .csv, .parquet or .npz [default: xor].", metavar="[xor | FILE]"),
+        typer.Argument(help="A data set, or a table: .csv, .parquet or .npz [default: xor].", metavar="[NAME | FILE]"),
     ] = None,
+    samples: _Samples = None,
+    noise: _Noise = None,
+    data_seed: _DataSeed = None,
     backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
     activation: Annotated[str | None, typer.Option(help="sigmoid, tanh, relu or identity.")] = None,
@@ -133,6 +146,34 @@ def train(
         messages=open_console(stderr=True),
     )
     raise typer.Exit(status)
+
+
+_DATA_HELP = """Write a data set to a file: .csv, .tsv, .parquet or .npz.
+
+The same names as for train.
+
+Examples:
+
+    scratch-mlp data digits digits.csv
+
+    scratch-mlp data moons moons.parquet --samples 1000 --noise 0.2 --data-seed 1
+"""
+
+
+@app.command(help=_DATA_HELP)
+def data(
+    name: Annotated[str, typer.Argument(help="Data set, such as digits or spiral.", metavar="NAME")],
+    file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
+    samples: _Samples = None,
+    noise: _Noise = None,
+    data_seed: _DataSeed = None,
+) -> None:
+    """Write a data set to a file."""
+    from trainer.console import open_console
+    from trainer.data_command import write_dataset
+    from trainer.dataset_tables import Drawing
+
+    write_dataset(name, file, Drawing(samples, noise, data_seed), open_console())
 
 
 _PREDICT_HELP = """Predict the rows of a table with a model that `train --save` has written.

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from trainer.console import training_display
+from trainer.dataset_tables import dataset_table
 from trainer.diagnosis import divergence_message
 from trainer.pictures import N_FRAMES, Wanted, frame_epochs, save_training_animation
-from trainer.preparation import xor_table
 from trainer.progress import Tell, part_of, progress_display
 from trainer.settings import resolve
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
@@ -63,7 +63,7 @@ def _make(exhibit: Exhibit, folder: Path, epochs: int, backend: str, quiet: bool
         "backend": backend,
     }
     settings = resolve(given, preset="article", data="xor", task="classify")
-    prepared = prepare_rows(xor_table(), settings, standardize=False)
+    prepared = prepare_rows(dataset_table("xor"), settings, standardize=False)
     path = folder / exhibit.file_name
     wanted = Wanted(folder, path)
     wanted.check(prepared)

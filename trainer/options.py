@@ -82,6 +82,9 @@ SIZES = Kind(f"sizes from 1 to {MAX_UNITS:,} such as 50 or 32,16", _sizes)
 
 OPTIONS: dict[str, Kind] = {
     "data": TEXT,
+    "samples": WHOLE,
+    "noise": REAL,
+    "data_seed": WHOLE,
     "target": TEXT,
     "task": TEXT,
     "preset": TEXT,

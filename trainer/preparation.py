@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.columns import Column, encode, numeric_columns
-from trainer.datasets import XOR_CLASSES, xor
+from trainer.columns import Column, encode
 from trainer.errors import InputError
 from trainer.preprocessing import Standardizer, fit_standardizer, one_hot, split
 from trainer.table import Label, Table, Task
@@ -43,20 +42,6 @@ class Prepared:
     target_name: str
     inputs: Standardizer | None
     target: Standardizer | None
-
-
-def xor_table() -> Table:
-    """Return the article's data as a table."""
-    X, Y = xor()
-    return Table(
-        X=X,
-        y=Y.argmax(axis=1),
-        task="classify",
-        classes=XOR_CLASSES,
-        columns=numeric_columns(("x1", "x2")),
-        target_name="signs",
-        task_reason="given",
-    )
 
 
 def prepare(

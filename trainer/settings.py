@@ -100,7 +100,7 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
     given : mapping
         Fields of `Settings`; None where the user gave nothing.
     preset : "article" or None
-    data : "xor", or the name of a file
+    data : name of a data set, or of a file
     task : {"classify", "regress"}
 
     Raises

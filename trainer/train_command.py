@@ -20,8 +20,9 @@ from trainer.announcement import announcement, divergence_of, interruption_of, s
 from trainer.checks import check_choice
 from trainer.configuration import configuration_of, given_of, to_toml
 from trainer.console import training_display
+from trainer.data_argument import read_data
+from trainer.dataset_tables import Drawing
 from trainer.diagnosis import training_warnings
-from trainer.errors import InputError
 from trainer.explained_loss import score_of
 from trainer.json_log import json_lines, write_end, write_start
 from trainer.losses import OF_COUNTS, check_target_column, outputs_of
@@ -29,9 +30,9 @@ from trainer.model import MLP
 from trainer.outputs import Outputs, wanted_outputs, write_outputs
 from trainer.pictures import frame_epochs
 from trainer.predictor import Predictor
-from trainer.preparation import Prepared, prepare, xor_table
+from trainer.preparation import Prepared, prepare
 from trainer.progress import progress_display
-from trainer.settings import TASKS, Settings, resolve
+from trainer.settings import Settings, resolve
 from trainer.table import Table
 from trainer.tensorboard_log import tensorboard
 from trainer.terms import objective, optimizer
@@ -95,7 +96,8 @@ def run_training(
 def _job_of(options: Mapping[str, Any]) -> _Job:
     check_choice("log", options["log"], LOGS)
     data, given, outputs = options["data"], given_of(options), wanted_outputs(options)
-    table = _read(data, options["target"], options["task"])
+    drawing = Drawing(options["samples"], options["noise"], options["data_seed"])
+    table = read_data(data, drawing, options["target"], options["task"])
     settings = resolve(given, preset=options["preset"], data=data, task=table.task)
     check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
@@ -112,20 +114,6 @@ def _job_of(options: Mapping[str, Any]) -> _Job:
         every_record=given["log_every"] is not None,
         log=None if options["quiet"] else options["log"],
     )
-
-
-def _read(data: str, target: str | None, task: str | None) -> Table:
-    if task is not None:
-        check_choice("task", task, TASKS)
-    if data != "xor":
-        from trainer.tables import read_table  # imports polars, which takes a tenth of a second
-
-        return read_table(data, target=target, task=task)
-    table = xor_table()
-    for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
-        if value not in (None, own):
-            raise InputError(f"{option}: {value!r} given with the xor data, {own} accepted")
-    return table
 
 
 def prepare_rows(table: Table, settings: Settings, *, standardize: bool) -> Prepared:
