@@ -10,12 +10,15 @@ from trainer.explained_loss import SCORES, score_in
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared
 from trainer.settings import Settings
+from trainer.standing import Standing
 from trainer.table import Table
 from trainer.training import Outcome
 
 
-def announcement(data: str, table: Table, prepared: Prepared, predictor: Predictor, settings: Settings) -> str:
-    """Return the opening lines: the rows, what kind of task they are, and the network."""
+def announcement(
+    data: str, table: Table, prepared: Prepared, predictor: Predictor, settings: Settings, standing: Standing | None
+) -> str:
+    """Return the opening lines: the rows, what kind of task they are, the network, and where the training goes on."""
     rows = f"{prepared.training.X.shape[0]:,} rows to train on"
     if prepared.validation is not None:
         rows += f", {prepared.validation.X.shape[0]:,} to validate"
@@ -26,9 +29,10 @@ def announcement(data: str, table: Table, prepared: Prepared, predictor: Predict
     rule = "the article's rule" if settings.article else settings.loss
     if predictor.model.loss_parameter is not None:
         rule += f" {predictor.model.loss_parameter:g}"
+    going_on = f"\ngoing on after {standing.epochs_done:,} of {settings.epochs:,} epochs" if standing else ""
     return (
         f"{data}: {rows}, {kind}\n"
-        f"network {layers}, {settings.activation}, {rule}, {settings.dtype}, backend {settings.backend}"
+        f"network {layers}, {settings.activation}, {rule}, {settings.dtype}, backend {settings.backend}{going_on}"
     )
 
 
@@ -66,10 +70,11 @@ def divergence_of(outcome: Outcome, settings: Settings) -> str:
     )
 
 
-def interruption_of(outcome: Outcome, written: list[Path]) -> str:
-    """Return what is left of a training that was interrupted."""
+def interruption_of(outcome: Outcome, written: list[Path], checkpoint: Path | None) -> str:
+    """Return what is left of a training that was interrupted, and how it can go on."""
     kept = "the history and the model hold" if written else "nothing was asked to be written of"
-    return f"interrupted: {kept} what was trained in {outcome.epochs_done:,} epochs"
+    going_on = f"; --resume {checkpoint} goes on from there" if checkpoint else ""
+    return f"interrupted: {kept} what was trained in {outcome.epochs_done:,} epochs{going_on}"
 
 
 def _measured(final: Mapping[str, float], prefix: str) -> str:

@@ -43,6 +43,10 @@ Examples:
 
     scratch-mlp train flowers.csv --target species --validation 0.2 --save flowers.safetensors
 
+    scratch-mlp train flowers.csv --checkpoint run.safetensors --every 1000steps
+
+    scratch-mlp train --resume run.safetensors
+
     scratch-mlp train --preset article --epochs 20000 --log-every 1000
 """
 
@@ -104,6 +108,15 @@ def train(
     ] = None,
     gif: Annotated[Path | None, typer.Option(help="Write an animation of the training to this file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the trained model to this .safetensors file.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Write now and then to this .safetensors file where the training stands.")
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(help="Time or steps between two checkpoints: 30s, 5min, 1000steps [default: 30s].")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on from a checkpoint, with its options, to the bit.", metavar="CHECKPOINT")
+    ] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
     target: Annotated[
         str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
@@ -134,13 +147,13 @@ def train(
     """
     from trainer.configuration import read_configuration
     from trainer.console import open_console
-    from trainer.options import OPTIONS, checked_options, complete_options
+    from trainer.options import OPTIONS, checked_options
     from trainer.train_command import run_training
 
     given = checked_options({name: context.params[name] for name in OPTIONS})
     in_file = read_configuration(config) if config else {}
     status = run_training(
-        complete_options(in_file, given),
+        in_file | given,
         show_configuration=show_config,
         console=open_console(),
         messages=open_console(stderr=True),

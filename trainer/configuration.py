@@ -76,6 +76,7 @@ def configuration_of(options: Mapping[str, Any], settings: Settings, *, target: 
         resolved["momentum"] = None
     if settings.solver != "adamw":
         resolved["weight_decay"] = None
+    resolved["resume"] = None  # what it led to is there; where from, another file may be by then
     return {name: _plain(resolved[name]) for name in OPTIONS if resolved[name] is not None}
 
 

@@ -41,13 +41,16 @@ def _score(name: str, value: float) -> str:
 
 
 @contextmanager
-def training_display(console: Console, n_epochs: int, *, every_record: bool, quiet: bool) -> Iterator[Callback]:
+def training_display(
+    console: Console, n_epochs: int, *, every_record: bool, quiet: bool, first: int = 0
+) -> Iterator[Callback]:
     """Yield a callback that shows reports on the console; it never asks to stop.
 
     Parameters
     ----------
     every_record : print a line for every record where the output is piped, instead of at most about twenty.
     quiet : show nothing.
+    first : number of the first record that is shown as a line; a training that goes on has earlier ones.
     """
     if quiet:
         yield lambda report: False
@@ -61,7 +64,7 @@ def training_display(console: Console, n_epochs: int, *, every_record: bool, qui
 
             yield show
     else:
-        yield _Lines(console, every_record=every_record)
+        yield _Lines(console, every_record=every_record, first=first)
 
 
 def _bar(console: Console) -> Progress:
@@ -88,8 +91,8 @@ def _state(report: Report) -> str:
 class _Lines:
     """A callback that prints records as plain lines, those of one report at once."""
 
-    def __init__(self, console: Console, *, every_record: bool) -> None:
-        self._console, self._every_record, self._seen = console, every_record, 0
+    def __init__(self, console: Console, *, every_record: bool, first: int) -> None:
+        self._console, self._every_record, self._seen = console, every_record, first
 
     def __call__(self, report: Report) -> bool:
         history, n_records = report.history, report.history.n_records

@@ -8,6 +8,7 @@ from pathlib import Path
 from trainer.checks import check_choice
 from trainer.dataset_tables import DATASET_NAMES, Drawing, dataset_table, suggestion
 from trainer.errors import InputError
+from trainer.fingerprint import fingerprint_of_arrays, fingerprint_of_files
 from trainer.losses import LOSSES_OF_TASKS
 from trainer.table import Table
 
@@ -36,6 +37,13 @@ def read_data(data: str, drawing: Drawing, target: str | None, task: str | None)
     from trainer.tables import read_table  # imports polars, which takes a tenth of a second
 
     return read_table(data, target=target, task=task)
+
+
+def fingerprint_of(data: str, table: Table) -> str:
+    """Return what tells whether data is the same: a digest of the file, or of the points of a data set."""
+    if data in DATASET_NAMES:
+        return fingerprint_of_arrays([table.X, table.y])
+    return fingerprint_of_files([Path(data)])
 
 
 def _looks_like_a_name(data: str) -> bool:

@@ -13,18 +13,19 @@ from trainer.preparation import Prepared
 from trainer.training import Callback, Outcome, Report
 
 
-def json_lines(stream: IO[str]) -> Callback:
+def json_lines(stream: IO[str], first: int = 0) -> Callback:
     """Return a callback that writes each record as one line to a stream, and flushes it at each report.
 
     A line is an object with "event": "record", the columns of the history, and how the training stood when it was told
-    of: "seconds" and "steps_per_second".
+    of: "seconds" and "steps_per_second". A training that goes on has records already; the first of them that is written
+    has the number `first`.
 
     Examples
     --------
     >>> import sys
     >>> train_epochs(model, samples, epochs=9, learning_rate=1.0, terms=objective(), callbacks=[json_lines(sys.stdout)])
     """
-    n_seen = 0
+    n_seen = first
 
     def write(report: Report) -> None:
         nonlocal n_seen
@@ -53,11 +54,11 @@ def write_start(stream: IO[str], configuration: Mapping[str, Any], prepared: Pre
     stream.flush()
 
 
-def write_end(stream: IO[str], outcome: Outcome, status: str, written: Sequence[Path]) -> None:
+def write_end(stream: IO[str], outcome: Outcome, written: Sequence[Path]) -> None:
     """Write the last line: how the training ended, what the network reaches, and the files written."""
     end = {
         "event": "end",
-        "status": status,
+        "status": outcome.status,
         "epochs": outcome.epochs_done,
         "steps": outcome.steps_done,
         "seconds": outcome.seconds,

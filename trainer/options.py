@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.checkpoints import DEFAULT_EVERY
 from trainer.errors import InputError
 from trainer.settings import MAX_UNITS, parse_hidden
 
@@ -115,12 +116,15 @@ OPTIONS: dict[str, Kind] = {
     "plots": PATH,
     "gif": PATH,
     "save": PATH,
+    "checkpoint": PATH,
+    "every": TEXT,
     "tensorboard": PATH,
     "log": TEXT,
     "quiet": FLAG,
+    "resume": PATH,
 }
 # Where `settings.resolve` does not know better.
-DEFAULTS: dict[str, Any] = {"data": "xor", "log": "text", "quiet": False}
+DEFAULTS: dict[str, Any] = {"data": "xor", "log": "text", "quiet": False, "every": DEFAULT_EVERY}
 
 
 def checked_options(values: Mapping[str, object], source: str = "") -> dict[str, Any]:

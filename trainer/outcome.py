@@ -91,3 +91,12 @@ class Outcome:
     divergence: DivergenceError | None = None
     snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
     final: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """How it ended, in a word: finished, stopped early, interrupted or diverged."""
+        if self.divergence is not None:
+            return "diverged"
+        if self.interrupted:
+            return "interrupted"
+        return "stopped early" if self.stopped_early else "finished"

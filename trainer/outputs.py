@@ -24,7 +24,13 @@ class Outputs:
     history: Path | None
     save: Path | None
     pictures: Wanted
-    tensorboard: Path | None = None
+    tensorboard: Path | None
+    checkpoint: Path | None
+
+    @property
+    def hold_a_model(self) -> bool:
+        """Whether one of them holds the network."""
+        return self.save is not None or self.checkpoint is not None
 
     def check(self, prepared: Prepared) -> None:
         """Raise InputError, before anything is trained, where one of them cannot be written."""
@@ -32,6 +38,8 @@ class Outputs:
             self.pictures.check_file(check_history_path(self.history))
         if self.save is not None:
             self.pictures.check_file(check_model_path(self.save, "save"))
+        if self.checkpoint is not None:
+            self.pictures.check_file(check_model_path(self.checkpoint, "checkpoint"))
         self.pictures.check(prepared)
         if self.tensorboard is not None:
             check_tensorboard(self.tensorboard)
@@ -44,16 +52,26 @@ def wanted_outputs(options: Mapping[str, Any]) -> Outputs:
         save=options["save"],
         pictures=Wanted(options["plots"], options["gif"]),
         tensorboard=options["tensorboard"],
+        checkpoint=options["checkpoint"],
     )
 
 
 def write_outputs(
-    outputs: Outputs, predictor: Predictor, prepared: Prepared, outcome: Outcome, title: str, drawn: Tell
+    outputs: Outputs,
+    predictor: Predictor,
+    prepared: Prepared,
+    outcome: Outcome,
+    *,
+    configuration: Mapping[str, Any],
+    fingerprint: str | None,
+    title: str,
+    drawn: Tell,
 ) -> list[Path]:
     """Write what is asked for of a training that has ended, and return the files.
 
     Parameters
     ----------
+    configuration, fingerprint : of the training and its data, stored with the model
     title : of the pictures
     drawn : told how many frames of the animation are drawn, of how many
 
@@ -67,7 +85,7 @@ def write_outputs(
         write_history(outcome.history, outputs.history)
         written.append(outputs.history)
     if outputs.save is not None:
-        save_predictor(predictor, outputs.save)
+        save_predictor(predictor, outputs.save, configuration=configuration, fingerprint=fingerprint)
         written.append(outputs.save)
     if outcome.history.n_records:
         written += save_pictures(outputs.pictures, predictor, prepared, outcome, title, drawn)

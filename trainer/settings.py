@@ -16,7 +16,6 @@ from trainer.threads import check_threads
 
 PRESETS = ("article",)
 BACKEND_NAMES = ("numba", "numpy")
-TASKS = tuple(LOSSES_OF_TASKS)
 LOSS_NAMES = tuple(dict.fromkeys(name for names in LOSSES_OF_TASKS.values() for name in names))
 MAX_DEFAULT_RECORDS = 250  # each is measured on all rows; with 1000 the history alone costs 4 % of the default training
 MAX_UNITS = 1_000_000

@@ -5,41 +5,46 @@ What is said in words is `trainer.announcement`'s, what is said in JSON `trainer
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
 
 from kernels import nothing_is_compiled
 from trainer.announcement import announcement, divergence_of, interruption_of, summary, title_of
+from trainer.checkpoint_file import read_checkpoint, write_checkpoint
+from trainer.checkpoints import Checkpoints, parse_every
 from trainer.checks import check_choice
 from trainer.configuration import configuration_of, given_of, to_toml
 from trainer.console import training_display
-from trainer.data_argument import read_data
+from trainer.data_argument import fingerprint_of, read_data
 from trainer.dataset_tables import Drawing
 from trainer.diagnosis import training_warnings
+from trainer.errors import InputError
 from trainer.explained_loss import score_of
+from trainer.interruption import interruption
 from trainer.json_log import json_lines, write_end, write_start
 from trainer.losses import OF_COUNTS, check_target_column, outputs_of
 from trainer.model import MLP
+from trainer.options import complete_options
+from trainer.output_file import clear_leftovers
 from trainer.outputs import Outputs, wanted_outputs, write_outputs
 from trainer.pictures import frame_epochs
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare
 from trainer.progress import progress_display
+from trainer.resuming import resumed_options
 from trainer.settings import Settings, resolve
+from trainer.standing import Standing
 from trainer.table import Table
 from trainer.tensorboard_log import tensorboard
 from trainer.terms import objective, optimizer
 from trainer.training import Callback, Outcome, Samples, train_epochs
 
-FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
-STATUSES = {FINISHED: "finished", DIVERGED: "diverged", INTERRUPTED: "interrupted"}
+FINISHED, DIVERGED, INTERRUPTED = 0, 3, 128  # and the number of the signal
 LOGS = ("text", "json")
 
 
@@ -47,8 +52,8 @@ LOGS = ("text", "json")
 class _Job:
     """A training that was asked for on the command line, checked and ready to begin.
 
-    ``opening`` is what is said before it begins, ``log`` how it speaks on standard output: text, json, or None for not
-    at all.
+    ``opening`` is what is said before it begins, ``interval`` the seconds or the steps between two checkpoints,
+    ``standing`` where it goes on from, ``log`` how it speaks on standard output: text, json, or None for not at all.
     """
 
     data: str
@@ -58,60 +63,72 @@ class _Job:
     predictor: Predictor
     outputs: Outputs
     configuration: dict[str, Any]
+    fingerprint: str | None
+    interval: tuple[float | None, int | None]
+    standing: Standing | None
     every_record: bool
     log: str | None
 
 
 def run_training(
-    options: Mapping[str, Any], *, show_configuration: bool = False, console: Console, messages: Console
+    asked: Mapping[str, Any], *, show_configuration: bool = False, console: Console, messages: Console
 ) -> int:
     """Train as the options say, write what was asked for and return the exit status.
 
     Parameters
     ----------
-    options : all options, as `options.complete_options` returns them
+    asked : the options that were given, as `options.checked_options` returns them
     show_configuration : print the resolved configuration as TOML, and train nothing
     console, messages : where progress and where warnings go
 
     Returns
     -------
     int
-        FINISHED, DIVERGED or INTERRUPTED.
+        FINISHED, DIVERGED, or INTERRUPTED plus the number of the signal.
 
     Raises
     ------
     InputError
         Options or data that cannot be used; then nothing is written.
     """
-    job = _job_of(options)
+    job = _job_of(asked)
     if show_configuration:
         console.out(to_toml(job.configuration), end="")
         return FINISHED
     job.outputs.pictures.make_folder()
     _say_start(job, console)
-    outcome = _train(job, console)
-    return _finish(job, outcome, console, messages)
+    outcome, signals = _train(job, console)
+    return _finish(job, outcome, signals, console, messages)
 
 
-def _job_of(options: Mapping[str, Any]) -> _Job:
+def _job_of(asked: Mapping[str, Any]) -> _Job:
+    resumed = read_checkpoint(asked["resume"]) if "resume" in asked else None
+    options = complete_options(resumed_options(asked, resumed, asked["resume"]) if resumed else asked)
     check_choice("log", options["log"], LOGS)
     data, given, outputs = options["data"], given_of(options), wanted_outputs(options)
+    interval = parse_every(options["every"])
     drawing = Drawing(options["samples"], options["noise"], options["data_seed"])
     table = read_data(data, drawing, options["target"], options["task"])
     settings = resolve(given, preset=options["preset"], data=data, task=table.task)
     check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
+    fingerprint = fingerprint_of(data, table) if outputs.hold_a_model or resumed else None
+    if resumed is not None and resumed.fingerprint != fingerprint:
+        raise InputError(f"{data}: not the data of the checkpoint {asked['resume']}: its fingerprint is {fingerprint}")
     predictor = build_predictor(prepared, settings)
     return _Job(
         data=data,
-        opening=announcement(data, table, prepared, predictor, settings),
+        opening=announcement(data, table, prepared, predictor, settings, resumed.standing if resumed else None),
         settings=settings,
         prepared=prepared,
         predictor=predictor,
         outputs=outputs,
         configuration=configuration_of(options, settings, target=table.target_name, task=table.task),
-        every_record=given["log_every"] is not None,
+        fingerprint=fingerprint,
+        interval=interval,
+        standing=resumed.standing if resumed else None,
+        every_record="log_every" in asked,
         log=None if options["quiet"] else options["log"],
     )
 
@@ -195,62 +212,72 @@ def _say_start(job: _Job, console: Console) -> None:
             console.print("compiling the kernels; this machine does it once, in about 20 seconds")
 
 
-def _train(job: _Job, console: Console) -> Outcome:
+def _train(job: _Job, console: Console) -> tuple[Outcome, list[int]]:
+    """Train, and return how it ended and the signals that came."""
     snapshots = frame_epochs(job.settings.epochs) if job.outputs.pictures.animation else []
-    with _interruption() as interrupted, _listeners(job, console) as listeners:
-        callbacks = [*listeners, lambda report: bool(interrupted)]
-        return train_prepared(
-            job.predictor.model, job.prepared, job.settings, callbacks=callbacks, snapshot_epochs=snapshots
+    with interruption() as signals, _listeners(job, console) as listeners:
+        outcome = train_prepared(
+            job.predictor.model,
+            job.prepared,
+            job.settings,
+            callbacks=[*listeners, lambda report: bool(signals)],
+            snapshot_epochs=snapshots,
+            checkpoints=_checkpoints(job),
+            standing=job.standing,
         )
+    return outcome, signals
+
+
+def _checkpoints(job: _Job) -> Checkpoints | None:
+    path = job.outputs.checkpoint
+    if path is None:
+        return None
+    clear_leftovers(path)
+
+    def write(standing: Standing) -> None:
+        write_checkpoint(path, job.predictor, standing, configuration=job.configuration, fingerprint=job.fingerprint)
+
+    seconds, steps = job.interval
+    return Checkpoints(write, seconds=seconds, steps=steps)
 
 
 @contextmanager
 def _listeners(job: _Job, console: Console) -> Iterator[list[Callback]]:
     """Yield the callbacks that show and log the training."""
     with ExitStack() as stack:
-        display = training_display(console, job.settings.epochs, every_record=job.every_record, quiet=job.log != "text")
-        listeners = [json_lines(console.file) if job.log == "json" else stack.enter_context(display)]
+        first = job.standing.history["epoch"].size if job.standing else 0
+        display = training_display(
+            console, job.settings.epochs, every_record=job.every_record, quiet=job.log != "text", first=first
+        )
+        listeners = [json_lines(console.file, first) if job.log == "json" else stack.enter_context(display)]
         if job.outputs.tensorboard is not None:
             listeners.append(stack.enter_context(tensorboard(job.outputs.tensorboard, job.configuration)))
         yield listeners
 
 
-@contextmanager
-def _interruption() -> Iterator[list[int]]:
-    """Yield a list that receives the signal of the first Ctrl-C; a second one interrupts at once."""
-    received: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, remember)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _finish(job: _Job, outcome: Outcome, console: Console, messages: Console) -> int:
+def _finish(job: _Job, outcome: Outcome, signals: list[int], console: Console, messages: Console) -> int:
     """Write the files, say how it ended, and return the exit status."""
     with progress_display(console, "drawing", quiet=job.log != "text") as drawn:
-        title = title_of(job.data, job.settings)
-        written = write_outputs(job.outputs, job.predictor, job.prepared, outcome, title, drawn)
-    status = _status(outcome)
+        written = write_outputs(
+            job.outputs,
+            job.predictor,
+            job.prepared,
+            outcome,
+            configuration=job.configuration,
+            fingerprint=job.fingerprint,
+            title=title_of(job.data, job.settings),
+            drawn=drawn,
+        )
     if job.log == "json":
-        write_end(console.file, outcome, STATUSES[status], written)
+        write_end(console.file, outcome, written)
     elif job.log == "text":
         console.print(summary(job.prepared, outcome))
         for path in written:
             console.print(f"written: {path}")
     _warn(job, outcome, written, messages)
-    return status
-
-
-def _status(outcome: Outcome) -> int:
     if outcome.divergence is not None:
         return DIVERGED
-    return INTERRUPTED if outcome.interrupted else FINISHED
+    return INTERRUPTED + signals[0] if outcome.interrupted else FINISHED
 
 
 def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -> None:
@@ -261,4 +288,4 @@ def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -
     for warning in training_warnings(job.predictor.model, training.X, training.Y, outcome.history):
         messages.print(f"scratch-mlp: warning: {warning}")
     if outcome.interrupted:
-        messages.print(f"scratch-mlp: {interruption_of(outcome, written)}")
+        messages.print(f"scratch-mlp: {interruption_of(outcome, written, job.outputs.checkpoint)}")
