@@ -60,8 +60,20 @@ def test_every_option_of_the_command_can_be_in_a_file() -> None:
         ("--solver", "adamw", "--dropout", 0.1, "--validation", 0.2, "--threads", 1, "--log", "json"),
         ("--preset", "article"),
         ("--preset", "article", "--hidden", 3, "--bias", "--batch-size", 300, "--dtype", "float32"),
-        ("--history", "h.json", "--plots", "plots", "--gif", "x.gif", "--save", "m.npz", "--tensorboard", "runs/a"),
+        (
+            "--history",
+            "h.json",
+            "--plots",
+            "plots",
+            "--gif",
+            "x.gif",
+            "--save",
+            "m.safetensors",
+            "--tensorboard",
+            "runs/a",
+        ),
         ("kinds.csv", "--validation", 0.2, "--log-every", 7),
+        ("kinds.csv", "--validation", 0.2, "--early-stopping", 9, "--keep-best"),
         ("counts.csv", "--target", "a", "--task", "regress"),
         ("numbers.csv", "--loss", "huber", "--schedule", "cosine", "--l1", 0.1),
         ("numbers.csv", "--loss", "quantile", "--loss-parameter", 0.9, "--no-shuffle"),
@@ -93,22 +105,24 @@ def test_defaults_are_shown_as_they_are_resolved(capsys: pytest.CaptureFixture[s
 def test_the_same_configuration_gives_the_same_bits(
     arguments: tuple[object, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("resolved.toml").write_text(shown(capsys, *arguments, "--epochs", 30, "--save", "first.npz", "--quiet"))
-    assert call("train", *arguments, "--epochs", 30, "--save", "first.npz", "--quiet") == 0
-    assert call("train", "--config", "resolved.toml", "--save", "second.npz") == 0
-    first, second = (load_predictor(f"{name}.npz").model.parameters for name in ("first", "second"))
+    Path("resolved.toml").write_text(
+        shown(capsys, *arguments, "--epochs", 30, "--save", "first.safetensors", "--quiet")
+    )
+    assert call("train", *arguments, "--epochs", 30, "--save", "first.safetensors", "--quiet") == 0
+    assert call("train", "--config", "resolved.toml", "--save", "second.safetensors") == 0
+    first, second = (load_predictor(f"{name}.safetensors").model.parameters for name in ("first", "second"))
     np.testing.assert_array_equal(first, second)
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("data", ["xor", "kinds.csv"])
 def test_a_configuration_that_went_through_json_gives_the_same_settings(data: str) -> None:
-    options = complete_options({"data": data, "hidden": (8, 4), "solver": "nesterov", "save": Path("m.npz")})
+    options = complete_options({"data": data, "hidden": (8, 4), "solver": "nesterov", "save": Path("m.safetensors")})
     settings = resolve(given_of(options), preset=None, data=data, task="classify")
     stored = json.loads(json.dumps(configuration_of(options, settings, target="what", task="classify")))
-    again = complete_options(checked_options(stored, "model m.npz: "))
+    again = complete_options(checked_options(stored, "model m.safetensors: "))
     assert resolve(given_of(again), preset=None, data=data, task="classify") == settings
-    assert again["save"] == Path("m.npz")
+    assert again["save"] == Path("m.safetensors")
 
 
 def test_the_command_line_goes_before_the_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,7 +146,7 @@ def test_the_command_line_goes_before_the_file(capsys: pytest.CaptureFixture[str
         ('hidden = "32,16"', {"hidden": (32, 16)}),
         ('loss = "cross-entropy"', {"loss": "cross_entropy"}),
         ("bias = false", {"bias": False}),
-        ('save = "m.npz"', {"save": Path("m.npz")}),
+        ('save = "m.safetensors"', {"save": Path("m.safetensors")}),
         ("", {}),
     ],
 )
