@@ -146,6 +146,8 @@ def test_about_250_records_are_made(epochs: int, every: int) -> None:
         {"log_every": MAX_COUNT + 1},
         {"batch_size": 0},
         {"batch_size": MAX_COUNT + 1},
+        {"early_stopping": 0},
+        {"early_stopping": MAX_COUNT + 1},
         {"seed": -1},
         {"threads": 0},
         {"threads": MAX_THREADS + 1},
@@ -182,6 +184,32 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(InputError, match=r"^loss: cross_entropy"):
         settings(data="t.csv", task="regress", loss="cross_entropy")
     assert settings(seed=MAX_LEGACY_SEED + 1).seed == MAX_LEGACY_SEED + 1
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "message"),
+    [
+        (
+            None,
+            {"early_stopping": 5},
+            "^early-stopping: 5 given without rows to watch, a share for --validation ",
+        ),
+        (None, {"keep_best": True}, "^keep-best: True given without rows to watch, a share for --validation "),
+        ("article", {"early_stopping": 5}, "^early-stopping: 5 given with the article's preset, which has none$"),
+        ("article", {"keep_best": True}, "^keep-best: True given with the article's preset, which has none$"),
+    ],
+)
+def test_what_watches_the_validation_loss_needs_validation(
+    preset: str | None, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(preset, **given)
+
+
+def test_with_validation_its_loss_may_decide() -> None:
+    chosen = settings(validation=0.2, early_stopping=5, keep_best=True)
+    assert (chosen.early_stopping, chosen.keep_best) == (5, True)
+    assert not settings(keep_best=False).keep_best
 
 
 @pytest.mark.parametrize(

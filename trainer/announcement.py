@@ -45,9 +45,17 @@ def summary(prepared: Prepared, outcome: Outcome) -> str:
         f"({rate:,.0f} steps/s{team})",
         f"trained: {_measured(outcome.final, '')}",
     ]
+    if outcome.stopped_early:
+        lines.insert(1, f"stopped early at epoch {outcome.epochs_done:,}: {_best(outcome)}")
+    elif outcome.best_epoch is not None:
+        lines.insert(1, _best(outcome))
     if prepared.validation is not None:
         lines.append(f"held out: {_measured(outcome.final, 'val_')}")
     return "\n".join(lines)
+
+
+def _best(outcome: Outcome) -> str:
+    return f"the validation loss was lowest at epoch {outcome.best_epoch:,}"
 
 
 def title_of(data: str, settings: Settings) -> str:

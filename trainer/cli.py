@@ -122,6 +122,14 @@ def train(
         str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
     ] = None,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
+    early_stopping: Annotated[
+        int | None,
+        typer.Option(help="Stop when the validation loss has not fallen for this many epochs.", metavar="EPOCHS"),
+    ] = None,
+    keep_best: Annotated[
+        bool | None,
+        typer.Option("--keep-best/--no-keep-best", help="End with the weights whose validation loss was lowest."),
+    ] = None,
     log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a 250th of all].")] = None,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write event files for TensorBoard to this folder.", metavar="DIR")

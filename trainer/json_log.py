@@ -64,6 +64,8 @@ def write_end(stream: IO[str], outcome: Outcome, written: Sequence[Path]) -> Non
         "seconds": outcome.seconds,
         "steps_per_second": outcome.steps_done / max(outcome.seconds, 1e-9),
         "threads": outcome.threads,
+        "stopped_early": outcome.stopped_early,
+        "best_epoch": outcome.best_epoch,
         "final": _finite(outcome.final),
         "written": [str(path) for path in written],
     }

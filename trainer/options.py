@@ -111,6 +111,8 @@ OPTIONS: dict[str, Kind] = {
     "seed": WHOLE,
     "threads": WHOLE,
     "validation": REAL,
+    "early_stopping": WHOLE,
+    "keep_best": FLAG,
     "log_every": WHOLE,
     "history": PATH,
     "plots": PATH,

@@ -28,8 +28,9 @@ class Settings:
     """Everything that a training is set to.
 
     ``hidden`` holds the sizes of the hidden layers. With the article's preset ``l2`` is its penalty coefficient and
-    ``batch_size`` the number of leading rows that every step sees. None: all rows, no clipping, no validation, as many
-    threads as pay, the loss's own parameter if it has one.
+    ``batch_size`` the number of leading rows that every step sees. ``early_stopping`` is the number of epochs after
+    which training ends if the validation loss has not fallen. None: all rows, no clipping, no validation, as many
+    threads as pay, the loss's own parameter if it has one, no early stopping.
     """
 
     hidden: tuple[int, ...]
@@ -56,6 +57,8 @@ class Settings:
     validation: float | None = None
     threads: int | None = None
     loss_parameter: float | None = None
+    early_stopping: int | None = None
+    keep_best: bool = False
 
 
 _XOR: dict[str, Any] = {
@@ -136,9 +139,10 @@ def resolve(given: Mapping[str, Any], *, preset: str | None, data: str, task: st
 def _check_article(chosen: Mapping[str, Any], data: str) -> None:
     if data != "xor":
         raise InputError(f"preset: article given with {data}, it is for the xor data only")
-    for option in ("shuffle", "validation", "l1", "solver", "dropout"):
+    for option in ("shuffle", "validation", "l1", "solver", "dropout", "early_stopping", "keep_best"):
         if chosen.get(option) not in (None, False, 0.0, "sgd"):  # with which a file may say what is so anyway
-            raise InputError(f"{option}: {chosen[option]} given with the article's preset, which has none")
+            name = option.replace("_", "-")
+            raise InputError(f"{name}: {chosen[option]} given with the article's preset, which has none")
 
 
 def _check(settings: Settings, task: str) -> None:
@@ -161,8 +165,20 @@ def _check(settings: Settings, task: str) -> None:
     check_real("l2", settings.l2, positive=False)
     if settings.clip_norm is not None:
         check_real("clip-norm", settings.clip_norm, positive=True)
+    _check_watching(settings)
     check_task(settings.loss, task)
     check_loss_parameter(settings.loss, settings.loss_parameter, "loss-parameter")
+
+
+def _check_watching(settings: Settings) -> None:
+    """Raise InputError where the validation loss shall decide, and there is none."""
+    if settings.early_stopping is not None:
+        check_count("early-stopping", settings.early_stopping)
+    if settings.validation is not None:
+        return
+    for option, value in (("early-stopping", settings.early_stopping), ("keep-best", settings.keep_best)):
+        if value:
+            raise InputError(f"{option}: {value} given without rows to watch, a share for --validation needed")
 
 
 def parse_hidden(text: str) -> tuple[int, ...]:

@@ -198,6 +198,8 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
         record_every=settings.log_every,
         evaluated=prepared.evaluated,
         validation=prepared.validation,
+        patience=settings.early_stopping,
+        keep_best=settings.keep_best,
         score="accuracy" if prepared.task == "classify" else score_of(settings.loss),
         **listening,
     )
