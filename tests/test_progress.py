@@ -14,7 +14,6 @@ from rich.console import Console
 from trainer import gallery
 from trainer.columns import numeric_columns
 from trainer.model import MLP
-from trainer.options import complete_options
 from trainer.predict_command import prediction_table
 from trainer.predictor import Predictor
 from trainer.progress import ROWS_IN_A_BLOCK, loading_display, part_of, rows_in_blocks, say_nothing
@@ -85,7 +84,7 @@ def test_large_tables_are_predicted_in_blocks_as_at_once(task: str) -> None:
 
 @pytest.mark.parametrize(("log", "quiet"), [("text", False), ("json", False), ("text", True)])
 def test_frames_of_an_animation_are_counted_on_a_terminal_only(log: str, quiet: bool) -> None:
-    options = complete_options({"gif": Path("x.gif"), "epochs": 4, "log": log, "quiet": quiet})
+    options = {"gif": Path("x.gif"), "epochs": 4, "log": log, "quiet": quiet}
     for terminal in (True, False):
         display = console(terminal=terminal)
         assert run_training(options, console=display, messages=console(terminal=False)) == 0

@@ -94,9 +94,7 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """How it ended, in a word: finished, stopped early, interrupted or diverged."""
+        """How it ended, in a word: finished, interrupted or diverged."""
         if self.divergence is not None:
             return "diverged"
-        if self.interrupted:
-            return "interrupted"
-        return "stopped early" if self.stopped_early else "finished"
+        return "interrupted" if self.interrupted else "finished"
