@@ -146,6 +146,32 @@ def test_snapshots_and_records_change_nothing_about_the_training() -> None:
     np.testing.assert_array_equal(plain.parameters, watched.parameters)
 
 
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("score", ["accuracy", "r2"])
+def test_records_tell_the_score_of_rows_spread_over_many_and_the_outcome_that_of_all(
+    score: str, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def final(n_scored: int) -> Outcome:
+        monkeypatch.setattr("trainer.training.MAX_SCORED", n_scored)
+        return train(network(loss=loss), 20, score=score, validation=Samples(X[:9], Y[:9]))
+
+    whole, spread = final(300), final(90)
+    monkeypatch.setattr("trainer.run.ROWS_MEASURED_AT_ONCE", 64)
+    in_parts = final(90)
+    assert in_parts.final.keys() == whole.final.keys()
+    for name, value in whole.final.items():
+        # The same terms in another order: 300 roundings at most.
+        assert in_parts.final[name] == pytest.approx(value, rel=300 * np.finfo(np.float64).eps)
+        assert spread.final[name] == pytest.approx(value, rel=300 * np.finfo(np.float64).eps)
+    assert spread.history[score].tolist() != whole.history[score].tolist()
+    np.testing.assert_array_equal(spread.history["val_loss"], whole.history["val_loss"])
+    model = network(loss=loss)
+    alone = train(model, 20, evaluated=Samples(X[::4], Y[::4]))
+    np.testing.assert_array_equal(spread.history["loss"], alone.history["loss"])
+    if score == "accuracy":
+        np.testing.assert_array_equal(spread.history[score], alone.history[score])
+
+
 # ---- callbacks and endings
 
 

@@ -17,10 +17,10 @@ from trainer.checkpoints import Checkpoints
 from trainer.early_stopping import Best
 from trainer.feeding import BlockFeed, WholeFeed
 from trainer.model import MLP
-from trainer.outcome import Callback, Outcome, Report
+from trainer.outcome import Callback, Outcome, Report, Samples
 from trainer.pace import Pace
 from trainer.records import Records
-from trainer.run import DivergenceError, Run
+from trainer.run import OF_EVALUATED, DivergenceError, Run
 from trainer.standing import Standing
 
 # Callbacks hear no more often than this, however many snapshots cut the training into short calls.
@@ -122,14 +122,20 @@ class Course:
                 checkpoints.write(self.standing())
         self._tell(callbacks, ended=True)
 
-    def end(self, *, keep_best: bool) -> Outcome:
-        """Put the best parameters back if they are to be kept, measure the network, and return how it ended."""
+    def end(self, evaluated: Samples | None, *, keep_best: bool) -> Outcome:
+        """Put the best parameters back if they are to be kept, measure the network, and return how it ended.
+
+        `evaluated` holds all the rows that the score is measured on, where records tell that of some of them only.
+        """
         best, outcome = self._best, self.outcome
         if best is not None and best.parameters is not None:
             outcome.best_epoch = best.epoch
             if keep_best:
                 self._model.parameters[:] = best.parameters
-        outcome.final = {name: float(values[0]) for name, values in self._records.measured(self._run.measure()).items()}
+        table = self._run.measure()
+        if evaluated is not None:
+            table[0, OF_EVALUATED] = self._run.measure_rows(self._model.samples(evaluated.X, evaluated.Y))
+        outcome.final = {name: float(values[0]) for name, values in self._records.measured(table).items()}
         return outcome
 
     def _ended(self) -> bool:

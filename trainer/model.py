@@ -218,7 +218,7 @@ class MLP:
         X is (n_samples, n_features), Y (n_samples, n_outputs), sample_weight (n_samples,) what each row counts. The
         gradient that the function returns is written over by its next call.
         """
-        samples = self._samples(X, Y, sample_weight)
+        samples = self.samples(X, Y, sample_weight)
         in_lanes = None if sample_weight is None else False
         workspace = allocate_workspace(self._network, samples.x.shape[0], self.dtype, in_lanes=in_lanes)
 
@@ -232,7 +232,8 @@ class MLP:
     def _inputs(self, X: np.ndarray) -> np.ndarray:
         return check_rows("X", X, self.layer_sizes[0], self.dtype)
 
-    def _samples(self, X: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None = None) -> Samples:
+    def samples(self, X: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None = None) -> Samples:
+        """Return rows as kernels take them: checked, of the network's dtype, not copied where they are so already."""
         x, y = self._inputs(X), check_rows("Y", Y, self.layer_sizes[-1], self.dtype)
         if x.shape[0] != y.shape[0]:
             raise InputError(f"Y: {y.shape[0]} rows given, as many as in X accepted, {x.shape[0]}")
@@ -262,7 +263,7 @@ class MLP:
 
         `sample_weight` (n_samples,) is what each row counts in losses and gradients; None counts each as 1.
         """
-        samples = self._samples(X, Y, sample_weight)
+        samples = self.samples(X, Y, sample_weight)
         n_samples = samples.x.shape[0]
         self.dropout_seed += 1  # no two runs leave out the same units
         return Run(
@@ -276,8 +277,8 @@ class MLP:
             shuffle_state=self._shuffle_state if shuffle else None,
             steps_per_period=steps_per_period,
             record_every=record_every,
-            evaluated=self._samples(*evaluated) if evaluated else None,
-            validation=self._samples(*validation) if validation else None,
+            evaluated=self.samples(*evaluated) if evaluated else None,
+            validation=self.samples(*validation) if validation else None,
             threads=self.threads,
         )
 

@@ -34,6 +34,9 @@ from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_o
 from trainer.parameters import split_layers
 from trainer.threads import run_together, threads_that_pay
 
+ROWS_MEASURED_AT_ONCE = 16_384
+OF_EVALUATED = [RECORD_COLUMNS.index("eval_loss"), RECORD_COLUMNS.index("eval_accuracy")]
+
 
 class DivergenceError(ArithmeticError):
     """Training met a number that is not finite and was stopped before it.
@@ -114,6 +117,7 @@ class Run:
         plain = not samples.weights.size and objective.dropout == 0.0
         in_lanes = plain and suits_lanes(network, batch_size, parameters.itemsize)
         evaluated, validation = evaluated or nothing, validation or nothing
+        self._in_lanes = in_lanes
         self._evaluated = backend.to_measure(in_lanes, evaluated)
         self._validation = backend.to_measure(in_lanes, validation)
         self._n_evaluated, self._n_validation = len(evaluated.x), len(validation.x)
@@ -298,6 +302,18 @@ class Run:
     def measure(self) -> np.ndarray:
         """Return a record (1, len(RECORD_COLUMNS)) of the parameters as they are; what only a step has is NaN."""
         return self._train(np.empty(0), 0, None, careful=False)[1]
+
+    def measure_rows(self, samples: Samples) -> tuple[float, float]:
+        """Return the loss and the accuracy of any rows, a part of them at a time so that little room is taken."""
+        own, totals = (self._evaluated, self._n_evaluated), np.zeros(2)
+        n = samples.x.shape[0]
+        for start in range(0, n, ROWS_MEASURED_AT_ONCE):
+            part = Samples(*(array[start : start + ROWS_MEASURED_AT_ONCE] for array in samples[:2]))
+            self._evaluated, self._n_evaluated = self._backend.to_measure(self._in_lanes, part), part.x.shape[0]
+            totals += part.x.shape[0] * self.measure()[0, OF_EVALUATED]
+        self._evaluated, self._n_evaluated = own
+        loss, accuracy = (totals / n).tolist()
+        return loss, accuracy
 
     def _changing(self) -> tuple[np.ndarray, ...]:
         """Return all arrays that training changes and later steps depend on."""

@@ -20,8 +20,9 @@ from trainer.standing import Standing
 
 __all__ = ["Callback", "Outcome", "Report", "Samples", "train_epochs"]
 
-# Rows that the score of the training rows is measured on where they come block by block.
-N_SCORED_OF_STREAM = 16_384
+# The records tell the score of at most so many of the training rows, for measuring all of them takes a third as long as
+# training on them.
+MAX_SCORED = 16_384
 
 
 def train_epochs(
@@ -61,8 +62,8 @@ def train_epochs(
     batch_size : rows in a step; None takes all.
     shuffle : whether each epoch has an order of its own.
     record_every : epochs whose number is divisible by this are recorded.
-    evaluated : what the score is measured on; None takes the training samples, of a stream the first
-        `N_SCORED_OF_STREAM`.
+    evaluated : what the score is measured on; None takes the training samples. The records tell that of at most
+        `MAX_SCORED` rows spread over them, `Outcome.final` that of all; of a stream both tell that of the first rows.
     validation : measured beside it.
     score : {"accuracy", "r2", "d2"}
     patience : training stops at the first record so many epochs after that with the lowest validation loss; None goes
@@ -89,7 +90,8 @@ def train_epochs(
         raise InputError("validation: None given, rows to watch accepted where training stops early or keeps the best")
     feed = _feed_of(training, batch_size, shuffle=shuffle, seed=model.block_seed)
     first = feed.first()
-    evaluated = evaluated or (_scored(first) if isinstance(feed, BlockFeed) else first)
+    evaluated = evaluated or _evaluated(first, whole=isinstance(feed, WholeFeed))
+    scored = _spread(evaluated)
     run = model.start_run(
         first.X,
         first.Y,
@@ -99,7 +101,7 @@ def train_epochs(
         shuffle=shuffle,
         steps_per_period=feed.steps_per_epoch,
         record_every=record_every,
-        evaluated=(evaluated.X, evaluated.Y),
+        evaluated=(scored.X, scored.Y),
         validation=(validation.X, validation.Y) if validation else None,
     )
     del first  # a run of a stream lets go of it
@@ -119,7 +121,7 @@ def train_epochs(
     if standing is not None:
         course.go_on_from(standing)
     course.train(callbacks, checkpoints)
-    return course.end(keep_best=keep_best)
+    return course.end(evaluated if scored is not evaluated else None, keep_best=keep_best)
 
 
 def _feed_of(training: Samples | Stream, batch_size: int | None, *, shuffle: bool, seed: int) -> WholeFeed | BlockFeed:
@@ -130,6 +132,12 @@ def _feed_of(training: Samples | Stream, batch_size: int | None, *, shuffle: boo
     return BlockFeed(training, batch_size, seed if shuffle else None)
 
 
-def _scored(block: Samples) -> Samples:
-    """Return copies of the first rows of a block, so that the block can be let go."""
-    return Samples(block.X[:N_SCORED_OF_STREAM].copy(), block.Y[:N_SCORED_OF_STREAM].copy())
+def _evaluated(first: Samples, *, whole: bool) -> Samples:
+    """Return the training rows, or copies of the first ones of a block, so that the block can be let go."""
+    return first if whole else Samples(first.X[:MAX_SCORED].copy(), first.Y[:MAX_SCORED].copy())
+
+
+def _spread(samples: Samples) -> Samples:
+    """Return the samples, or copies of rows at equal distances where they are too many."""
+    step = -(-samples.X.shape[0] // MAX_SCORED)
+    return samples if step == 1 else Samples(samples.X[::step].copy(), samples.Y[::step].copy())
