@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies
 
 from trainer import MLP
 from trainer.checkpoints import Checkpoints
-from trainer.standing import Standing, arrays_of, standing_of
+from trainer.standing import Standing, StandingError, arrays_of, standing_of
 from trainer.terms import objective, optimizer
 from trainer.training import Outcome, Report, Samples, train_epochs
 
@@ -124,13 +126,41 @@ def test_a_stream_of_one_block_is_trained_like_the_rows_in_memory() -> None:
     assert outcome.epochs_done == EPOCHS
 
 
+def changed(array: np.ndarray, change: str) -> np.ndarray:
+    whole = array.dtype.kind in "iu"
+    return {
+        "empty": array[:0],
+        "deeper": array[None],
+        "other dtype": array.astype(np.uint8),
+        "huge": np.full_like(array, np.iinfo(array.dtype).max if whole else 1e300),
+        "negative": np.full_like(array, 1 if array.dtype.kind == "u" else -1),
+    }[change]
+
+
+@settings(derandomize=True, max_examples=150, deadline=None)
+@given(data=strategies.data())
+def test_a_standing_of_another_training_is_refused_or_leads_to_an_end(data: strategies.DataObject) -> None:
+    options = {**OPTIONS["dropout and early stopping"], "snapshot_epochs": (0, 3), "optimizer": "momentum"}
+    written: list[Standing] = []
+    train(options, checkpoints=Checkpoints(written.append, steps=50))
+    arrays = arrays_of(written[0])
+    name = data.draw(strategies.sampled_from(sorted(arrays)))
+    change = data.draw(strategies.sampled_from(["missing", "empty", "deeper", "other dtype", "huge", "negative"]))
+    array = arrays.pop(name)
+    if change != "missing":
+        arrays[name] = changed(array, change)
+    with suppress(StandingError):
+        _, outcome = train(options, standing=standing_of(written[0].parameters, arrays))
+        assert outcome.epochs_done >= written[0].epochs_done
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("run.step", np.array([15])), ("run.period", np.array([-1])), ("run.order", np.arange(7))],
 )
-def test_a_standing_of_another_training_is_refused(name: str, value: np.ndarray) -> None:
+def test_a_standing_that_cannot_be_is_refused_by_name(name: str, value: np.ndarray) -> None:
     written: list[Standing] = []
     train({}, checkpoints=Checkpoints(written.append, steps=50))
     arrays = arrays_of(written[0])
-    with pytest.raises(ValueError, match=name.removeprefix("run.").replace("period", "epoch")):
+    with pytest.raises(StandingError, match=name.removeprefix("run.").replace("period", "epoch")):
         train({}, standing=standing_of(written[0].parameters, arrays | {name: value}))

@@ -17,7 +17,7 @@ from trainer.model_file import decode_model, encode_model
 from trainer.model_header import TRAINING
 from trainer.output_file import write_whole
 from trainer.predictor import Predictor
-from trainer.standing import Standing, arrays_of, standing_of
+from trainer.standing import Standing, StandingError, arrays_of, standing_of
 from trainer.tensor_file import read_tensors
 
 
@@ -80,6 +80,6 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise InputError(f"{what}: a model without the course of its training, a file of train --checkpoint accepted")
     try:
         standing = standing_of(file.predictor.model.parameters, of_training)
-    except (KeyError, ValueError, IndexError) as error:
+    except StandingError as error:
         raise InputError(f"{what}: damaged, {error}") from None
     return Checkpoint(standing, file.configuration, file.fingerprint)

@@ -21,7 +21,7 @@ from trainer.outcome import Callback, Outcome, Report, Samples
 from trainer.pace import Pace
 from trainer.records import Records
 from trainer.run import OF_EVALUATED, DivergenceError, Run
-from trainer.standing import Standing
+from trainer.standing import Standing, StandingError
 
 # Callbacks hear no more often than this, however many snapshots cut the training into short calls.
 SECONDS_BETWEEN_REPORTS = 0.05
@@ -75,9 +75,17 @@ class Course:
 
         Raises
         ------
-        ValueError
+        StandingError
             The standing is not one of such a training.
         """
+        try:
+            self._go_on_from(standing)
+        except KeyError as error:
+            raise StandingError(f"{error} is missing") from None
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            raise StandingError(str(error)) from None
+
+    def _go_on_from(self, standing: Standing) -> None:
         epoch, step = (int(standing.run[name][0]) for name in ("period", "step"))
         if epoch < 0 or not 0 <= step < self._feed.steps_per_epoch:
             raise ValueError(f"epoch {epoch}, step {step} is none of {self._feed.steps_per_epoch} steps an epoch")
@@ -85,7 +93,7 @@ class Course:
         self._run.period, self._run.step = epoch, step
         self._feed.enter(self._run)
         self._run.restore(standing.run)
-        self._records.history.append(**standing.history)
+        self._records.restore(standing.history)
         if self._best is not None:
             self._best = Best(standing.best_loss, standing.best_epoch, standing.best_parameters)
             self.outcome.stopped_early = self._is_overdue(self._best)  # else it would go on after its end

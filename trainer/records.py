@@ -46,6 +46,13 @@ class Records:
         columns = dict(zip(RECORD_COLUMNS, table.T, strict=True)) | self.measured(table)
         self.history.append(**columns | {"epoch": numbers[numbers % self._every == 0], "loss": table[:, 0]})
 
+    def restore(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Take over the records of a training that goes on; raise ValueError where they are not such ones."""
+        shapes = {columns[name].shape for name in self.history}
+        if set(columns) != set(self.history) or len(shapes) != 1 or len(next(iter(shapes))) != 1:
+            raise ValueError(f"records {', '.join(columns)} are not {', '.join(self.history)} of one length")
+        self.history.append(**columns)
+
     def measured(self, table: np.ndarray) -> dict[str, np.ndarray]:
         """Return loss and score after the updates, and with the prefix ``val_`` those of the validation rows."""
         columns = dict(zip(RECORD_COLUMNS, table.T, strict=True))

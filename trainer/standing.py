@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trainer.errors import InputError
+
+
+class StandingError(InputError):
+    """A standing is not one of the training that shall go on from it."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -63,14 +69,26 @@ def standing_of(parameters: np.ndarray, arrays: Mapping[str, np.ndarray]) -> Sta
 
     Raises
     ------
-    KeyError, ValueError
+    StandingError
         The arrays are not such ones.
     """
+    try:
+        return _standing_of(parameters, arrays)
+    except KeyError as error:
+        raise StandingError(f"{error} is missing or unknown") from None
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        raise StandingError(str(error)) from None
+
+
+def _standing_of(parameters: np.ndarray, arrays: Mapping[str, np.ndarray]) -> Standing:
     groups: dict[str, dict[str, np.ndarray]] = {"run": {}, "history": {}, "best": {}, "snapshots": {}}
     for name, array in arrays.items():
         group, dot, rest = name.partition(".")
         if dot:
             groups[group][rest] = array
+    epoch, step = (int(groups["run"][name][0]) for name in ("period", "step"))
+    if epoch < 0 or step < 0:
+        raise ValueError(f"epoch {epoch}, step {step} are not of a training")
     best, snapshots = groups["best"], groups["snapshots"]
     kept = [best["parameters"]] if best else []
     frames = list(zip(snapshots["epochs"].tolist(), snapshots["parameters"], strict=True)) if snapshots else []

@@ -38,7 +38,7 @@ from trainer.preparation import Prepared, prepare
 from trainer.progress import progress_display
 from trainer.resuming import resumed_options
 from trainer.settings import Settings, resolve
-from trainer.standing import Standing
+from trainer.standing import Standing, StandingError
 from trainer.table import Table
 from trainer.tensorboard_log import tensorboard
 from trainer.terms import objective, optimizer
@@ -218,15 +218,18 @@ def _train(job: _Job, console: Console) -> tuple[Outcome, list[int]]:
     """Train, and return how it ended and the signals that came."""
     snapshots = frame_epochs(job.settings.epochs) if job.outputs.pictures.animation else []
     with interruption() as signals, _listeners(job, console) as listeners:
-        outcome = train_prepared(
-            job.predictor.model,
-            job.prepared,
-            job.settings,
-            callbacks=[*listeners, lambda report: bool(signals)],
-            snapshot_epochs=snapshots,
-            checkpoints=_checkpoints(job),
-            standing=job.standing,
-        )
+        try:
+            outcome = train_prepared(
+                job.predictor.model,
+                job.prepared,
+                job.settings,
+                callbacks=[*listeners, lambda report: bool(signals)],
+                snapshot_epochs=snapshots,
+                checkpoints=_checkpoints(job),
+                standing=job.standing,
+            )
+        except StandingError as error:
+            raise InputError(f"resume: the checkpoint is not one of this training: {error}") from None
     return outcome, signals
 
 

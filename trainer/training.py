@@ -83,7 +83,7 @@ def train_epochs(
     ------
     InputError
         The validation loss shall decide, and there is none.
-    ValueError
+    StandingError
         The standing is not one of such a training.
     """
     if (keep_best or patience is not None) and validation is None:
