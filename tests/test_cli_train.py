@@ -29,7 +29,8 @@ from trainer.model_file import load_predictor
 OPTIONS = (
     "--backend --hidden --activation --loss --loss-parameter --epochs --batch-size --shuffle --no-shuffle "
     "--learning-rate --schedule --clip-norm --l1 --l2 --no-bias --dtype --seed --threads --preset --history --plots "
-    "--gif --save --validation --target --task --log-every --quiet --help"
+    "--gif --save --validation --target --task --log-every --quiet --help "
+    "--bias --early-stopping --keep-best --tensorboard --log --config --show-config"
 )
 EPOCHS = 40
 
