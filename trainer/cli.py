@@ -167,6 +167,38 @@ def predict(
     run_prediction(model, file, output, backend)
 
 
+_EVALUATE_HELP = """Measure a model on a table with the answers.
+
+For classes: accuracy, log-loss, and precision, recall and F1 of each class; the picture is the confusion matrix. For
+numbers: R² (and D² for other losses than squares), mean absolute error, root mean square error; the picture shows the
+residuals.
+
+Examples:
+
+    scratch-mlp evaluate flowers.safetensors test-flowers.csv --picture confusion.png
+
+    scratch-mlp evaluate flowers.safetensors test-flowers.csv --json
+"""
+
+
+@app.command(help=_EVALUATE_HELP)
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
+    file: Annotated[str, typer.Argument(help="Table with the model's features and the answers.", metavar="FILE")],
+    target: Annotated[str | None, typer.Option(help="Where the answers are [default: as in the training].")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the confusion matrix or the residuals to this .png file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+) -> None:
+    """Measure a model on a table."""
+    from trainer.console import open_console
+    from trainer.evaluate_command import run_evaluation
+
+    run_evaluation(model, file, target=target, picture=picture, as_json=json, backend=backend, console=open_console())
+
+
 _EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.
 
 Without options: the article's worked example.
