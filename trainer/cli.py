@@ -1,5 +1,7 @@
 """The command line: options and their help. What the commands do is left to the modules they call.
 
+The commands that take a trained model are in `trainer.model_commands`.
+
 Input that cannot be used ends in one line on standard error and exit status 2; a training that meets NaN or infinity in
 status 3; an interrupted one in 130.
 """
@@ -12,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from trainer import model_commands
 from trainer.errors import InputError
 
 app = typer.Typer(
@@ -142,61 +145,9 @@ def train(
     raise typer.Exit(status)
 
 
-_PREDICT_HELP = """Predict the rows of a table with a model that `train --save` has written.
-
-Prints CSV: the prediction and, for classes, the probability of each.
-
-Example:
-
-    scratch-mlp predict flowers.safetensors new-flowers.csv --output predictions.csv
-"""
-
-
-@app.command(help=_PREDICT_HELP)
-def predict(
-    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
-    file: Annotated[
-        str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")
-    ],
-    output: Annotated[Path | None, typer.Option(help="Write to this .csv file instead of printing.")] = None,
-    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
-) -> None:
-    """Predict the rows of a table."""
-    from trainer.predict_command import run_prediction
-
-    run_prediction(model, file, output, backend)
-
-
-_EVALUATE_HELP = """Measure a model on a table with the answers.
-
-For classes: accuracy, log-loss, and precision, recall and F1 of each class; the picture is the confusion matrix. For
-numbers: R² (and D² for other losses than squares), mean absolute error, root mean square error; the picture shows the
-residuals.
-
-Examples:
-
-    scratch-mlp evaluate flowers.safetensors test-flowers.csv --picture confusion.png
-
-    scratch-mlp evaluate flowers.safetensors test-flowers.csv --json
-"""
-
-
-@app.command(help=_EVALUATE_HELP)
-def evaluate(
-    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
-    file: Annotated[str, typer.Argument(help="Table with the model's features and the answers.", metavar="FILE")],
-    target: Annotated[str | None, typer.Option(help="Where the answers are [default: as in the training].")] = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw the confusion matrix or the residuals to this .png file.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
-) -> None:
-    """Measure a model on a table."""
-    from trainer.console import open_console
-    from trainer.evaluate_command import run_evaluation
-
-    run_evaluation(model, file, target=target, picture=picture, as_json=json, backend=backend, console=open_console())
+app.command(help=model_commands.PREDICT_HELP)(model_commands.predict)
+app.command(help=model_commands.EVALUATE_HELP)(model_commands.evaluate)
+app.command(help=model_commands.INSPECT_HELP)(model_commands.inspect)
 
 
 _EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.

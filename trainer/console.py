@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from trainer.explained_loss import SCORES, score_in
 from trainer.history import History
 from trainer.training import Callback, Report
 
 MAX_LINES = 20
-MAX_WIDTH = 10_000  # columns of a table in a pipe
 
 
 def open_console(*, stderr: bool = False) -> Console:
@@ -23,14 +22,13 @@ def open_console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
 
-def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells in columns, the first to the left and the others to the right; a pipe gets them in full."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+def print_table(console: Console, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells in columns, the first to the left and the others to the right, however wide that is."""
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        table.add_row(*row)
-    console.print(table, width=None if console.is_terminal else MAX_WIDTH, crop=console.is_terminal)
+        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        others = [gap + cell for gap, cell in zip(gaps[1:], row[1:], strict=True)]
+        console.print("  ".join([row[0] + gaps[0], *others]))
 
 
 def describe_record(history: History, i: int) -> str:

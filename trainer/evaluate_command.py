@@ -78,7 +78,7 @@ def _print_classes(measured: Classification, predictor: Predictor, console: Cons
         [str(label), *("-" if math.isnan(share[i]) else f"{share[i]:.3f}" for share in shares), f"{support:,}"]
         for i, (label, support) in enumerate(zip(predictor.classes, measured.support.tolist(), strict=True))
     ]
-    print_table(console, ["class", "precision", "recall", "F1", "rows"], rows)
+    print_table(console, [["class", "precision", "recall", "F1", "rows"], *rows])
 
 
 def _print_numbers(measured: Regression, predictor: Predictor, console: Console) -> None:

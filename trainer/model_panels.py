@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from trainer.panels import INK, MOST_POINTS, TRAINING, WARNING, shorten
 
 MOST_NUMBERED = 20  # classes whose counts can still be read in the cells
 MOST_NAMED = 40  # classes whose names can still be read beside the cells
-N_BINS = 60
+MOST_BINS = 60
 
 
 def draw_confusion(axes: Axes, confusion: np.ndarray, names: Sequence[str]) -> None:
@@ -40,23 +40,20 @@ def draw_confusion(axes: Axes, confusion: np.ndarray, names: Sequence[str]) -> N
     if n_classes <= MOST_NUMBERED:
         _write_counts(axes, confusion, shares)
     if n_classes > MOST_NAMED:
+        axes.set(xlabel="predicted, by the number of the class", ylabel="true")
         return
     size = 9 if n_classes <= MOST_NUMBERED else 6
     places, shown = np.arange(n_classes), [shorten(name, 14) for name in names]
     upright = max(len(name) for name in shown) <= 3 and n_classes <= MOST_NUMBERED
     for axis, rotation in ((axes.xaxis, 0 if upright else 90), (axes.yaxis, 0)):
-        axis.set_ticks(places, [str(place) for place in places], rotation=rotation)
-        for label, name in zip(axis.get_ticklabels(), shown, strict=True):
-            label.set(parse_math=False, fontsize=size)
-            label.set_text(name)
-        axis.set_ticklabels([label.get_text() for label in axis.get_ticklabels()], parse_math=False)
+        axis.set_ticks(places, shown, rotation=rotation, fontsize=size, parse_math=False)
         axis.set_tick_params(length=0)
 
 
 def _write_counts(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> None:
     """Write the counts into their cells, but for those that are 0."""
-    digits = len(f"{confusion.max():,}")
-    size = min(11.0, 150 / len(confusion) / max(digits, 2))
+    width = max(len(f"{confusion.max():,}"), 2)
+    size = min(11.0, 400 / len(confusion) / width)  # points
     for (row, column), count in np.ndenumerate(confusion):
         if count:
             colour = "white" if shares[row, column] > 0.55 else INK
@@ -81,7 +78,7 @@ def draw_residuals(axes: Axes, predictions: np.ndarray, residuals: np.ndarray) -
     )
     axes.axhline(0, color=INK, linewidth=1.2)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(_round_ticks(6))
     axes.set(xlabel="prediction", ylabel="residual: target − prediction")
 
 
@@ -90,21 +87,22 @@ def draw_residual_counts(axes: Axes, residuals: np.ndarray, limits: tuple[float,
     axes.hist(residuals, bins=40, range=limits, orientation="horizontal", color=TRAINING, alpha=0.75)
     axes.axhline(0, color=INK, linewidth=1.2)
     axes.set(ylim=limits, xlabel="rows")
+    axes.yaxis.set_major_locator(_round_ticks(6))
     axes.tick_params(labelleft=False)
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def draw_weights(axes: Axes, weights: np.ndarray, title: str) -> None:
-    """Draw the distribution of the weights of one layer, those that are 0 marked by their share."""
-    axes.hist(weights.reshape(-1), bins=N_BINS, color=TRAINING, alpha=0.75)
+    """Draw the distribution of the weights of one layer."""
+    n_bins = int(np.clip(2 * np.sqrt(weights.size), 10, MOST_BINS))
+    axes.hist(weights.reshape(-1), bins=n_bins, color=TRAINING, alpha=0.75)
     axes.set_title(title, fontsize=9, color=INK, loc="left", parse_math=False)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(_round_ticks(5))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.axvline(0, color=WARNING, linewidth=0.8, linestyle=":")
 
 
-def leave_empty(axes: Axes) -> None:
-    """Hide a panel that has nothing to show."""
-    axes.set_visible(False)
-    axes.xaxis.set_major_locator(NullLocator())
+def _round_ticks(most: int) -> MaxNLocator:
+    return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])

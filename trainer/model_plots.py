@@ -22,7 +22,7 @@ from trainer.output_file import require_writable
 from trainer.panels import blank_sheet, draw_heading
 from trainer.plots import DPI, PathLike, save_png
 
-LAYERS_IN_A_ROW = 3
+LAYERS_IN_A_ROW = {1: 1, 2: 2, 4: 2}  # of these numbers of layers; 3 of others
 MOST_LAYERS = 12
 
 
@@ -100,7 +100,7 @@ def save_weights(weights: Sequence[np.ndarray], path: PathLike, title: str | Non
     """
     check_picture(path)
     shown = weights[:MOST_LAYERS]
-    columns = min(len(shown), LAYERS_IN_A_ROW)
+    columns = LAYERS_IN_A_ROW.get(len(shown), 3)
     n_rows = -(-len(shown) // columns)
     sheet = blank_sheet(max(3.0 * columns, 4.2), 0.4 + 2.4 * n_rows, DPI, (1,) * columns, n_rows)
     for i, axes in enumerate(sheet.panels):
