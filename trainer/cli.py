@@ -148,6 +148,7 @@ def train(
 app.command(help=model_commands.PREDICT_HELP)(model_commands.predict)
 app.command(help=model_commands.EVALUATE_HELP)(model_commands.evaluate)
 app.command(help=model_commands.INSPECT_HELP)(model_commands.inspect)
+app.command(help=model_commands.EXPORT_HELP)(model_commands.export)
 
 
 _EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.

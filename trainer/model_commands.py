@@ -89,3 +89,26 @@ def inspect(
     from trainer.inspect_command import run_inspection
 
     run_inspection(model, picture=picture, as_json=json, configuration=config, console=open_console())
+
+
+EXPORT_HELP = """Write a model for other programs, its preprocessing included.
+
+The ONNX graph takes the columns as they are in the table: one input X (rows, columns) of doubles if all are numbers,
+else an input (rows, 1) for each column, named as it, doubles or texts. Its outputs are label and probabilities, or
+prediction.
+
+Example:
+
+    scratch-mlp export flowers.safetensors --onnx flowers.onnx
+"""
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
+    onnx: Annotated[Path, typer.Option(help="Write it to this .onnx file.")],
+) -> None:
+    """Write a model for other programs."""
+    from trainer.console import open_console
+    from trainer.export_command import run_export
+
+    run_export(model, onnx, open_console())
