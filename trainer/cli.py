@@ -1,5 +1,7 @@
 """The command line: options and their help. What the commands do is left to the modules they call.
 
+The commands that take a trained model are in `trainer.model_commands`.
+
 Input that cannot be used ends in one line on standard error and exit status 2; a training that meets NaN or infinity in
 status 3; an interrupted one in 130.
 """
@@ -12,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from trainer import model_commands
 from trainer.errors import InputError
 
 app = typer.Typer(
@@ -197,30 +200,10 @@ def data(
     write_dataset(name, file, Drawing(samples, noise, data_seed), open_console())
 
 
-_PREDICT_HELP = """Predict the rows of a table with a model that `train --save` has written.
-
-Prints CSV: the prediction and, for classes, the probability of each.
-
-Example:
-
-    scratch-mlp predict flowers.safetensors new-flowers.csv --output predictions.csv
-"""
-
-
-@app.command(help=_PREDICT_HELP)
-def predict(
-    model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
-    file: Annotated[
-        str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")
-    ],
-    output: Annotated[Path | None, typer.Option(help="Write to this .csv file instead of printing.")] = None,
-    backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
-) -> None:
-    """Predict the rows of a table."""
-    from trainer.console import open_console
-    from trainer.predict_command import run_prediction
-
-    run_prediction(model, file, output, backend, open_console(stderr=True))
+app.command(help=model_commands.PREDICT_HELP)(model_commands.predict)
+app.command(help=model_commands.EVALUATE_HELP)(model_commands.evaluate)
+app.command(help=model_commands.INSPECT_HELP)(model_commands.inspect)
+app.command(help=model_commands.EXPORT_HELP)(model_commands.export)
 
 
 _EXPLAIN_HELP = """Show one step of backpropagation, every matrix by its name.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -19,6 +20,15 @@ MAX_LINES = 20
 def open_console(*, stderr: bool = False) -> Console:
     """Return a console that neither guesses colours of numbers nor breaks the lines of a pipe."""
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+def print_table(console: Console, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells in columns, the first to the left and the others to the right, however wide that is."""
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        others = [gap + cell for gap, cell in zip(gaps[1:], row[1:], strict=True)]
+        console.print("  ".join([row[0] + gaps[0], *others]))
 
 
 def describe_record(history: History, i: int) -> str:

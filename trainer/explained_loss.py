@@ -42,17 +42,20 @@ def explained(losses: np.ndarray, of_constant: float) -> np.ndarray:
 def loss_of_best_constant(loss: str, parameter: float | None, Y: np.ndarray) -> float:
     """Return the least loss of constant outputs for targets Y (n_samples, n_outputs)."""
     targets = Y.astype(np.float64)
+    constant = _best_constant(loss, parameter or 0.0, targets)
+    return loss_of_outputs(loss, parameter, np.broadcast_to(constant, targets.shape), targets)
+
+
+def loss_of_outputs(loss: str, parameter: float | None, outputs: np.ndarray, Y: np.ndarray) -> float:
+    """Return the loss of float64 outputs for float64 targets, both (n_samples, n_outputs), of a regression."""
     if loss == "poisson":
         with np.errstate(divide="ignore"):
-            logits = np.log(targets.mean(axis=0))
-        return likelihood(int(EXP), np.broadcast_to(logits, targets.shape), targets) / len(targets)
-    parameter = parameter or 0.0
-    errors = _best_constant(loss, parameter, targets) - targets
-    return errors_to_slopes(LOSSES[loss], parameter, errors) / len(targets)
+            return likelihood(int(EXP), np.log(outputs), Y) / len(Y)
+    return errors_to_slopes(LOSSES[loss], parameter or 0.0, outputs - Y) / len(Y)
 
 
 def _best_constant(loss: str, parameter: float, targets: np.ndarray) -> np.ndarray:
-    """Return the outputs (n_outputs,) whose loss is least, of those that are functions of the error."""
+    """Return the outputs (n_outputs,) whose loss is least."""
     if loss == "absolute":
         return np.median(targets, axis=0)
     if loss == "quantile":

@@ -1,4 +1,4 @@
-"""The panels that pictures are made of, drawn with matplotlib; no other module imports it.
+"""The panels that pictures are made of, drawn with matplotlib; only this module and `trainer.model_panels` import it.
 
 Everything is drawn on the Agg canvas without pyplot, so that nothing global is touched. What the panels show
 is decided in `trainer.learning_curves` and `trainer.boundary`; `trainer.plots` and `trainer.animation` put
@@ -51,7 +51,7 @@ MOST_POINTS = 2000
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure, its canvas, and its panels from left to right."""
+    """A figure, its canvas, and its panels from left to right, row by row."""
 
     figure: Figure
     canvas: FigureCanvasAgg
@@ -81,8 +81,8 @@ class BoundaryPanel:
         ]
 
 
-def blank_sheet(width: float, height: float, dpi: int, panel_widths: Sequence[float] = (1,)) -> Sheet:
-    """Make a figure with a row of empty panels: thin axes, a light grid behind.
+def blank_sheet(width: float, height: float, dpi: int, panel_widths: Sequence[float] = (1,), n_rows: int = 1) -> Sheet:
+    """Make a figure with rows of empty panels: thin axes, a light grid behind.
 
     Parameters
     ----------
@@ -92,6 +92,8 @@ def blank_sheet(width: float, height: float, dpi: int, panel_widths: Sequence[fl
         Pixels per inch.
     panel_widths : sequence of float
         The share of the width of each panel, from left to right.
+    n_rows : int
+        How many rows there are of such panels.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def blank_sheet(width: float, height: float, dpi: int, panel_widths: Sequence[fl
     """
     figure = Figure((width, height), dpi, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     canvas = FigureCanvasAgg(figure)
-    panels = list(figure.subplots(1, len(panel_widths), squeeze=False, width_ratios=panel_widths)[0])
+    panels = list(figure.subplots(n_rows, len(panel_widths), squeeze=False, width_ratios=panel_widths).flat)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[:].set(linewidth=0.6, color=INK)

@@ -126,7 +126,7 @@ def save_boundary(
     draw_colour_bar(sheet, len(class_names), f"probability of {winner}")
     draw_legend(sheet, [*panel.points, boundary_key()], [*class_names, "boundary"])
     draw_heading(sheet, title)
-    _save_png(sheet, path)
+    save_png(sheet, path)
 
 
 def save_throughput(
@@ -176,7 +176,7 @@ def save_throughput(
     axes.set(xlabel=size_name, ylabel="throughput (GFLOP/s)")
     draw_legend(sheet, lines, list(series))
     draw_heading(sheet, title)
-    _save_png(sheet, path)
+    save_png(sheet, path)
 
 
 def _save_curves(curves: Curves, path: PathLike, title: str | None, diverged_at: int | None) -> None:
@@ -186,7 +186,7 @@ def _save_curves(curves: Curves, path: PathLike, title: str | None, diverged_at:
         draw_legend(sheet, lines, ["training", "validation"])
     diverged = "" if diverged_at is None else f"diverged at epoch {diverged_at:,}"
     draw_heading(sheet, title, "; ".join(filter(None, [diverged, curves.note])))
-    _save_png(sheet, path)
+    save_png(sheet, path)
 
 
 def _draw_throughput(axes: Axes, sizes: np.ndarray, series: Mapping[str, np.ndarray]) -> list[Line2D]:
@@ -209,7 +209,8 @@ def _draw_peak(axes: Axes, peak: float, name: str) -> None:
     label.set(parse_math=False, fontsize=9, color=INK)
 
 
-def _save_png(sheet: Sheet, path: PathLike) -> None:
+def save_png(sheet: Sheet, path: PathLike) -> None:
+    """Write a finished figure."""
     picture = io.BytesIO()
     sheet.figure.savefig(picture, format="png")
     write_whole(path, picture.getvalue())

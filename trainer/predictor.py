@@ -54,6 +54,10 @@ class Predictor:
         outputs = self.outputs(X)
         if self.task == "classify":
             return np.array(self.classes)[outputs.argmax(axis=1)]
+        return self.in_units(outputs)
+
+    def in_units(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs (n_samples, 1) of a regression in the units of its target, float64 (n_samples,)."""
         values = outputs.astype(np.float64)
         if self.target is not None:
             values = values * self.target.scale + self.target.mean

@@ -127,6 +127,40 @@ def read_features(
     return _feature_matrix(path, frame.select(wanted))
 
 
+def read_target(path: str | os.PathLike[str], target: str, task: str, *, as_text: bool) -> pl.Series:
+    """Read the target of rows that a trained network is measured on.
+
+    Parameters
+    ----------
+    path, target : as in `read_table`
+    task : {"classify", "regress"}
+    as_text : bool
+        Whether classes are texts, whatever they look like.
+
+    Returns
+    -------
+    Series
+        Without gaps: text, booleans, whole numbers, or, for a regression, float64.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, has no such target, or a cell is missing or does not suit `task`.
+    """
+    path = Path(path)
+    if suffix_of(path) == ".npz":
+        column = read_arrays(path, target)[1]
+    else:
+        frame = read_frame(path)
+        column = frame[_choose_target(path, frame.columns, target)]
+    if as_text:
+        text = _stripped(path, column).cast(pl.String)
+        _require(path, text, text.is_not_null(), "")
+        return text
+    typed = _typed_target(path, column, task)
+    return typed.cast(pl.Float64) if task == "regress" else typed
+
+
 def _choose_target(path: Path, columns: list[str], target: str | None) -> str:
     if target is None:
         lowered = [name.lower() for name in columns]

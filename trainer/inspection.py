@@ -1,0 +1,83 @@
+"""What can be said of a trained network without data: its size, and the numbers of each layer.
+
+Printing is left to `trainer.inspect_command`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.model import MLP
+
+MAX_SPECTRAL = 2048  # units on the narrower side of a layer; the spectral norm of more takes many seconds
+
+
+@dataclass(frozen=True)
+class LayerFigures:
+    """The numbers of one layer.
+
+    Attributes
+    ----------
+    n_in, n_out, parameters : int
+    activation : str
+    frobenius : float
+        Root of the sum of the squared weights.
+    spectral : float or None
+        The largest factor by which the weights lengthen an input; None where it would take too long.
+    mean, deviation, least, most : float
+        Of the weights.
+    zeros : float
+        Share of the weights that are exactly 0.
+    bias_norm : float or None
+        Root of the sum of the squared biases; None without biases.
+    idle : int or None
+        Hidden units that do nothing: no weight leads into them, or none out of them, that is not 0. None of outputs.
+    """
+
+    n_in: int
+    n_out: int
+    parameters: int
+    activation: str
+    frobenius: float
+    spectral: float | None
+    mean: float
+    deviation: float
+    least: float
+    most: float
+    zeros: float
+    bias_norm: float | None
+    idle: int | None
+
+
+def inspect_layers(model: MLP) -> list[LayerFigures]:
+    """Return the figures of each layer, from the inputs to the outputs."""
+    weights = [weight.astype(np.float64) for weight in model.weights]
+    biases = [bias.astype(np.float64) for bias in model.biases] if model.bias else [None] * len(weights)
+    activations = [*model.hidden_activations, model.output_activation]
+    following = [*weights[1:], None]
+    return [_figures(*layer) for layer in zip(weights, biases, activations, following, strict=True)]
+
+
+def _figures(
+    weight: np.ndarray, bias: np.ndarray | None, activation: str, following: np.ndarray | None
+) -> LayerFigures:
+    idle = None
+    if following is not None:
+        idle = int((~weight.any(axis=0) | ~following.any(axis=1)).sum())
+    return LayerFigures(
+        n_in=weight.shape[0],
+        n_out=weight.shape[1],
+        parameters=weight.size + (0 if bias is None else bias.size),
+        activation=activation,
+        frobenius=float(np.linalg.norm(weight)),
+        spectral=float(np.linalg.norm(weight, 2)) if min(weight.shape) <= MAX_SPECTRAL else None,
+        mean=float(weight.mean()),
+        deviation=float(weight.std()),
+        least=float(weight.min()),
+        most=float(weight.max()),
+        zeros=float((weight == 0).mean()),
+        bias_norm=None if bias is None else float(np.linalg.norm(bias)),
+        idle=idle,
+    )
