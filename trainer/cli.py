@@ -40,7 +40,7 @@ Examples:
 @app.command(help=_TRAIN_HELP)
 def train(
     data: Annotated[
-        str, typer.Argument(help="xor, or a table: .csv, .parquet or .npz.", metavar="[xor | FILE]")
+        str, typer.Argument(help="xor, or a table: .csv, .tsv, .parquet, .npz, .npy or IDX.", metavar="[xor | FILE]")
     ] = "xor",
     backend: Annotated[str | None, typer.Option(help="numba (compiled loops) or numpy.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Sizes of the hidden layers: 50, or 32,16.")] = None,
@@ -91,13 +91,25 @@ def train(
     save: Annotated[Path | None, typer.Option(help="Write the trained model to this .npz file.")] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
     target: Annotated[
-        str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
+        str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last], or its file.")
     ] = None,
+    categorical: Annotated[
+        str | None, typer.Option(help="Columns that hold categories though they look like numbers: zip,floor.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(help="Columns to leave out: id,name.")] = None,
+    impute: Annotated[
+        str | None,
+        typer.Option(help="mean or median of a column for its missing numbers [default: none may be missing]."),
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Never hold the table in memory: .parquet, .npy or IDX.")
+    ] = False,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
     log_every: Annotated[int | None, typer.Option(help="Epochs between two records [default: a 250th of all].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
     """Train a network."""
+    from trainer.columns import parse_names
     from trainer.console import open_console
     from trainer.pictures import Wanted
     from trainer.settings import parse_hidden
@@ -138,6 +150,12 @@ def train(
         quiet=quiet,
         console=open_console(),
         messages=open_console(stderr=True),
+        reading={
+            "categorical": parse_names("categorical", categorical),
+            "drop": parse_names("drop", drop),
+            "impute": impute,
+            "stream": stream,
+        },
     )
     raise typer.Exit(status)
 
@@ -156,7 +174,7 @@ Example:
 def predict(
     model: Annotated[Path, typer.Argument(help="File that train --save has written.", metavar="MODEL")],
     file: Annotated[
-        str, typer.Argument(help="Table with the model's features: .csv, .parquet or .npz.", metavar="FILE")
+        str, typer.Argument(help="Table with the model's features, of a kind that train takes.", metavar="FILE")
     ],
     output: Annotated[Path | None, typer.Option(help="Write to this .csv file instead of printing.")] = None,
     backend: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",

@@ -28,7 +28,7 @@ def run_prediction(model: Path, file: str, output: Path | None, backend: str) ->
     if output is not None:
         require_writable(output)
     predictor = load_predictor(model, backend)
-    X = read_features(file, predictor.feature_names, predictor.target_name)
+    X = read_features(file, predictor.columns, predictor.target_name, predictor.dropped)
     text = prediction_table(predictor, X).write_csv()
     if output is None:
         sys.stdout.write(text)

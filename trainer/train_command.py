@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast, get_args
 
 from rich.console import Console
 
@@ -26,11 +26,12 @@ from trainer.pictures import Wanted, frame_epochs, save_pictures
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared, prepare, xor_table
 from trainer.settings import TASKS, Settings, resolve
-from trainer.table import Table
+from trainer.table import Impute, Table, Task
 from trainer.terms import objective, optimizer
 from trainer.training import Outcome, Samples, train_epochs
 
 FINISHED, DIVERGED, INTERRUPTED = 0, 3, 130
+NOTHING_GIVEN: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def run_training(
     quiet: bool,
     console: Console,
     messages: Console,
+    reading: Mapping[str, Any] = NOTHING_GIVEN,
 ) -> int:
     """Train as the options say, write what was asked for and return the exit status.
 
@@ -72,15 +74,17 @@ def run_training(
     outputs : files to write
     quiet : print nothing but warnings and errors
     console, messages : where progress and where warnings go
+    reading : how a table is read, further arguments of `tables.read_table`
 
     Returns
     -------
     int
         FINISHED, DIVERGED or INTERRUPTED.
     """
-    table = _read(data, target, task)
+    table = _read(data, target, task, reading)
     settings = resolve(given, preset=preset, data=data, task=table.task)
-    check_target_column(settings.loss, table.target_name, table.y)
+    if table.y is not None:
+        check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
     predictor = build_predictor(prepared, settings)
@@ -93,17 +97,22 @@ def run_training(
     return _finish(data, predictor, prepared, settings, outcome, outputs, quiet, console, messages)
 
 
-def _read(data: str, target: str | None, task: str | None) -> Table:
+def _read(data: str, target: str | None, task: str | None, reading: Mapping[str, Any]) -> Table:
     if task is not None:
         check_choice("task", task, TASKS)
+    if reading.get("impute") is not None:
+        check_choice("impute", reading["impute"], get_args(Impute))
     if data != "xor":
         from trainer.tables import read_table  # imports polars, which takes a tenth of a second
 
-        return read_table(data, target=target, task=task)
+        return read_table(data, target=target, task=cast(Task | None, task), **reading)
     table = xor_table()
     for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
         if value not in (None, own):
             raise InputError(f"{option}: {value!r} given with the xor data, {own} accepted")
+    for option, value in reading.items():
+        if value:
+            raise InputError(f"{option}: given with the xor data, which is no file")
     return table
 
 
@@ -147,6 +156,7 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
         target_name=prepared.target_name,
         inputs=prepared.inputs,
         target=prepared.target,
+        dropped=prepared.dropped,
     )
 
 
