@@ -30,30 +30,42 @@ class Moments:
 
     def __init__(self, first_row: npt.NDArray[np.float64]) -> None:
         self._origin: Vector = np.array(first_row, dtype=np.float64)
+        self._largest = float(np.abs(self._origin).max(initial=0.0))
         self._exponent = np.full(len(first_row), OF_ZERO)  # all that follows is scaled by 2^-exponent
         self._mean: Vector = np.zeros(len(first_row))  # less the origin
         self._squares: Vector = np.zeros(len(first_row))  # summed, about the mean
         self._constant = np.ones(len(first_row), dtype=bool)
         self._n = 0
+        # One for all blocks: memory that is taken anew for each costs as much as the arithmetic.
+        self._differences = np.empty((0, len(first_row)))
 
     def add(self, block: npt.NDArray[np.float64]) -> None:
-        """Take in further rows, finite; `block` is overwritten."""
-        n = len(block)
-        if not n:
+        """Take in further rows, finite; not changed."""
+        if not len(block):
             return
-        low, high = block.min(axis=0), block.max(axis=0)
-        self._constant &= (low == self._origin) & (high == self._origin)
-        magnitude = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.abs(self._origin))
+        if max(-float(block.min()), float(block.max()), self._largest) >= 2.0**MODERATE:
+            self._add_scaled(block)
+            return
+        if self._differences.shape[0] < len(block):
+            self._differences = np.empty(block.shape)
+        differences = np.subtract(block, self._origin, out=self._differences[: len(block)])
+        mean, squares = _about_the_mean(differences)
+        vanishing = np.flatnonzero(squares < 2.0 ** (-2 * MODERATE))
+        if (block[:, vanishing] == self._origin[vanishing]).all():
+            varies = np.ones(len(mean), dtype=bool)
+            varies[vanishing] = False
+            self._constant[varies] = False
+            self._merge(len(block), np.where(varies, 0, OF_ZERO), mean, squares)
+        else:
+            self._add_scaled(block)
+
+    def _add_scaled(self, block: npt.NDArray[np.float64]) -> None:
+        """Do the same for rows of which some squares may overflow or vanish."""
+        magnitude = np.maximum(np.abs(block).max(axis=0), np.abs(self._origin))
         exponent = _exponents(magnitude)
-        if exponent.any():
-            np.ldexp(block, -exponent, out=block)
-        block -= np.ldexp(self._origin, -exponent)
-        mean = block.sum(axis=0) / n
-        block -= mean
-        rest = block.sum(axis=0) / n  # what rounding left of the mean
-        np.square(block, out=block)
-        squares = np.maximum(block.sum(axis=0) - n * rest**2, 0.0)
-        self._merge(n, np.where(magnitude == 0, OF_ZERO, exponent), mean + rest, squares)
+        mean, squares = _about_the_mean(np.ldexp(block, -exponent) - np.ldexp(self._origin, -exponent))
+        self._constant &= (block == self._origin).all(axis=0)
+        self._merge(len(block), np.where((mean == 0) & (squares == 0), OF_ZERO, exponent), mean, squares)
 
     def mean(self) -> Vector:
         """Return the mean of each column."""
@@ -76,6 +88,16 @@ class Moments:
         between = difference**2 * (self._n * n / total)
         self._squares = np.ldexp(self._squares, 2 * mine) + np.ldexp(squares, 2 * theirs) + between
         self._exponent, self._n = common, total
+
+
+def _about_the_mean(differences: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:
+    """Return the means, and the sums of squares about them, of an array that is overwritten."""
+    n = len(differences)
+    mean = differences.sum(axis=0) / n
+    differences -= mean
+    rest = differences.sum(axis=0) / n  # what rounding left of the mean
+    np.square(differences, out=differences)
+    return mean + rest, np.maximum(differences.sum(axis=0) - n * rest**2, 0.0)
 
 
 def _exponents(magnitudes: Vector) -> npt.NDArray[np.int_]:

@@ -6,19 +6,19 @@ block is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.columns import Column, encode, n_inputs_of, needs_encoding, numeric_columns
+from trainer.coding import Coding, fit_inputs
+from trainer.columns import Column, encode, numeric_columns
 from trainer.datasets import XOR_CLASSES, xor
 from trainer.errors import InputError
 from trainer.imputation import with_fills
-from trainer.moments import Moments
-from trainer.preprocessing import Standardizer, fit_standardizer, one_hot, split, standardizer_of
-from trainer.table import Label, Rows, Table, Targets, Task, table_in_memory
+from trainer.preprocessing import Standardizer, fit_standardizer, split
+from trainer.table import Label, Rows, Table, Task, table_in_memory
 from trainer.training import Samples
 
 
@@ -52,44 +52,6 @@ class Prepared:
     inputs: Standardizer | None
     target: Standardizer | None
     dropped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How rows of a table become samples: what was learnt of the training rows.
-
-    Attributes
-    ----------
-    n_classes : int, 0 for a regression
-    columns : with what stands for missing cells
-    inputs, target : Standardizer or None
-    dtype : of the samples
-    encodes : whether the columns are more than numbers of which none is missing
-    """
-
-    n_classes: int
-    columns: tuple[Column, ...]
-    inputs: Standardizer | None
-    target: Standardizer | None
-    dtype: str
-    encodes: bool
-
-    def room(self, n_rows: int) -> Samples:
-        """Return samples that are still to be filled."""
-        shape = n_rows, n_inputs_of(self.columns)
-        return Samples(np.empty(shape, self.dtype), np.empty((n_rows, self.n_classes or 1), self.dtype))
-
-    def fill(self, samples: Samples, first: int, X: npt.NDArray[np.float64], y: Targets) -> int:
-        """Write rows into samples from the row `first` on; return the row after them."""
-        last = first + len(X)
-        encoded = encode(X, self.columns) if self.encodes else X
-        samples.X[first:last] = encoded if self.inputs is None else self.inputs.transform(encoded)
-        if self.n_classes:
-            samples.Y[first:last] = one_hot(y.astype(np.int64), self.n_classes, self.dtype)
-        else:
-            column = y.reshape(-1, 1)
-            samples.Y[first:last] = column if self.target is None else self.target.transform(column)
-        return last
 
 
 def xor_table() -> Table:
@@ -149,7 +111,7 @@ def prepare(
         require_spread(table, values.min(), values.max())
         target = fit_standardizer(values.reshape(-1, 1)) if standardize and standardize_target else None
     inputs = fit_inputs(columns, (X for X, _ in training_rows(table, validates))) if standardize else None
-    coding = Coding(len(table.classes), columns, inputs, target, dtype, needs_encoding(columns))
+    coding = Coding(len(table.classes), columns, inputs, target, dtype)
     training, validated = _filled(table, coding, validates)
     return Prepared(
         training=training,
@@ -176,23 +138,6 @@ def training_rows(table: Table, validates: npt.NDArray[np.bool_] | None) -> Iter
         yield (X, y) if trains is None else (X[trains], y[trains])
 
 
-def fit_inputs(columns: tuple[Column, ...], blocks: Iterable[npt.NDArray[np.float64]]) -> Standardizer:
-    """Measure the numbers among the columns of features; inputs that stand for categories are left as they are."""
-    numeric = [j for j, column in enumerate(columns) if not column.categories]
-    fills = np.array([np.nan if columns[j].fill is None else columns[j].fill for j in numeric])
-    moments = None
-    for X in blocks:
-        if not len(X):
-            continue
-        numbers = X.copy() if len(numeric) == len(columns) else X[:, numeric]
-        if not np.isnan(fills).all():
-            numbers = np.where(np.isnan(numbers), fills, numbers)
-        moments = Moments(numbers[0]) if moments is None else moments
-        moments.add(numbers)
-    assert moments is not None
-    return _among_categories(columns, standardizer_of(moments))
-
-
 def require_spread(table: Table, least: float, most: float) -> None:
     """Raise InputError where the target of a regression is the same in all training rows."""
     if least == most:
@@ -201,16 +146,6 @@ def require_spread(table: Table, least: float, most: float) -> None:
 
 def _can_be_drawn(columns: tuple[Column, ...]) -> bool:
     return len(columns) == 2 and not any(column.categories for column in columns)
-
-
-def _among_categories(columns: tuple[Column, ...], numbers: Standardizer) -> Standardizer:
-    """Return the standardisation of all inputs: of the numbers as given, of the rest none."""
-    mean, scale = np.zeros(n_inputs_of(columns)), np.ones(n_inputs_of(columns))
-    widths = [column.n_inputs for column in columns]
-    starts = np.cumsum([0, *widths[:-1]])
-    places = [start for start, column in zip(starts, columns, strict=True) if not column.categories]
-    mean[places], scale[places] = numbers.mean, numbers.scale
-    return Standardizer(mean, scale)
 
 
 def _filled(table: Table, coding: Coding, validates: npt.NDArray[np.bool_] | None) -> tuple[Samples, Samples | None]:

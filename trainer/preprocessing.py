@@ -75,7 +75,7 @@ def fit_standardizer(X: npt.ArrayLike) -> Standardizer:
     if not len(features) or not np.isfinite(features).all():
         raise InputError("X: at least one row, and finite numbers only, are accepted")
     moments = Moments(features[0])
-    moments.add(features.copy())
+    moments.add(features)
     return standardizer_of(moments)
 
 
