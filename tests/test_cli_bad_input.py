@@ -72,7 +72,7 @@ def assert_refused(
     [
         (("missing.csv",), "missing.csv"),
         (("a-folder",), ("a-folder", "directory")),
-        (("notes.txt",), (".txt", ".csv, .parquet, .npz")),
+        (("notes.txt",), (".txt", ".csv, .tsv, .tab, .parquet, .npz, .npy, .idx")),
         (("empty.csv",), "empty.csv"),
         (("header.csv",), "empty"),
         (("binary.csv",), "binary.csv"),

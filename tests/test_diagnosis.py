@@ -18,7 +18,7 @@ from trainer.history import History
 from trainer.model import MLP
 from trainer.run import DivergenceError
 from trainer.settings import resolve
-from trainer.table import Table
+from trainer.table import table_in_memory
 from trainer.terms import objective
 from trainer.train_command import build_predictor, prepare_rows, train_prepared
 from trainer.training import Samples, train_epochs
@@ -116,7 +116,7 @@ def test_tables_are_trained_without_a_warning(load: Callable[[], Any], activatio
     regression = load is load_diabetes
     names = tuple(f"x{i}" for i in range(data.data.shape[1]))
     classes = () if regression else tuple(range(int(data.target.max()) + 1))
-    table = Table(
+    table = table_in_memory(
         X=np.ascontiguousarray(data.data, dtype=np.float64),
         y=data.target.astype(np.float64 if regression else np.int64),
         task="regress" if regression else "classify",

@@ -13,6 +13,7 @@ from equal_tables import assert_equal
 from refusals import refusal_of
 
 from trainer.errors import InputError
+from trainer.table_files import ACCEPTED
 from trainer.tables import read_table
 
 
@@ -130,7 +131,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path, write: Write, monkeypatch: 
     assert "No such file or directory" in refusal_of(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "Is a directory" in refusal_of(tmp_path / "folder.csv")
-    assert refusal_of(write("a", "t.xlsx")) == "unknown kind of file '.xlsx'; accepted are .csv, .parquet, .npz"
+    assert refusal_of(write("a", "t.xlsx")) == f"unknown kind of file '.xlsx'; accepted are {ACCEPTED}"
     assert refusal_of(write("a", "bare")).startswith("unknown kind of file ''")
     path = write("a,y\n1,u\n2,v\n")
     path.chmod(0)

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from refusals import refusal_of
 from sklearn.datasets import load_breast_cancer, load_digits
 
+from trainer.columns import numeric_columns
 from trainer.errors import InputError
 from trainer.tables import read_features, read_table
 
@@ -32,13 +33,13 @@ def test_csv_parquet_and_npz_give_the_same_table(load: Callable[[], Any], tmp_pa
     frame.write_parquet(tmp_path / "data.parquet")
     np.savez(tmp_path / "data.npz", X=data.data, y=data.target, feature_names=np.array(names))
     table = read_table(tmp_path / "data.csv")
-    np.testing.assert_array_equal(table.X, data.data)
+    np.testing.assert_array_equal(table.features(), data.data)
     np.testing.assert_array_equal(np.array(table.classes)[table.y], data.target)
     assert table.feature_names == tuple(names)
     assert_equal(table, read_table(tmp_path / "data.parquet"))
     assert_equal(table, read_table(tmp_path / "data.npz"))
     for suffix in ("csv", "parquet", "npz"):
-        X = read_features(tmp_path / f"data.{suffix}", names, target_name="y")
+        X = read_features(tmp_path / f"data.{suffix}", numeric_columns(names), target_name="y")
         np.testing.assert_array_equal(X, data.data)
 
 
@@ -57,7 +58,7 @@ def test_every_finite_float_survives_every_kind_of_file(
     np.savez(folder / "t.npz", X=X, y=y)
     for name in ("t.csv", "t.parquet", "t.npz"):
         table = read_table(folder / name, task="regress")
-        np.testing.assert_array_equal(table.X, X)
+        np.testing.assert_array_equal(table.features(), X)
         np.testing.assert_array_equal(table.y, y)
 
 
@@ -65,9 +66,9 @@ def test_arrays_are_contiguous_float64_and_writable(write: Write, tmp_path: Path
     np.savez(tmp_path / "f.npz", X=np.ones((3, 2), dtype=">f4", order="F"), y=np.array([0.5, 1, 2], dtype=">f4"))
     for path in (write("a,b,y\n1,2,.5\n3,4,1\n5,6,2\n"), tmp_path / "f.npz"):
         table = read_table(path)
-        assert table.X.dtype == table.y.dtype == np.float64
-        assert table.X.flags.c_contiguous
-        assert table.X.flags.writeable
+        assert table.features().dtype == table.y.dtype == np.float64
+        assert table.features().flags.c_contiguous
+        assert table.features().flags.writeable
         assert table.y.flags.writeable
         np.testing.assert_array_equal(table.y, [0.5, 1, 2])
 
@@ -75,7 +76,7 @@ def test_arrays_are_contiguous_float64_and_writable(write: Write, tmp_path: Path
 def test_foreign_byte_order_is_understood(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", X=np.arange(8, dtype=">i2").reshape(4, 2), Y=np.array([7, 7, 256, 256], ">i4"))
     table = read_table(tmp_path / "f.npz")
-    np.testing.assert_array_equal(table.X, np.arange(8).reshape(4, 2))
+    np.testing.assert_array_equal(table.features(), np.arange(8).reshape(4, 2))
     assert table.classes == (7, 256)
     assert table.target_name == "Y"
     assert table.feature_names == ("x0", "x1")
@@ -100,7 +101,7 @@ def test_suffix_may_be_in_capitals_and_names_may_hold_wildcards(write: Write) ->
 )
 def test_harmless_peculiarities_of_csv_change_nothing(write: Write, text: bytes) -> None:
     table = read_table(write(text))
-    np.testing.assert_array_equal(table.X, [[1, 2.5], [3, 4]])
+    np.testing.assert_array_equal(table.features(), [[1, 2.5], [3, 4]])
     assert table.feature_names == ("a", "b")
     assert table.classes == ("u", "v")
 
@@ -108,7 +109,7 @@ def test_harmless_peculiarities_of_csv_change_nothing(write: Write, text: bytes)
 def test_booleans_are_features(write: Write, tmp_path: Path) -> None:
     pl.DataFrame({"a": [True, False], "y": ["u", "v"]}).write_parquet(tmp_path / "b.parquet")
     for path in (write("a,y\nTrue,u\nfalse,v\n"), tmp_path / "b.parquet"):
-        np.testing.assert_array_equal(read_table(path).X, [[1], [0]])
+        np.testing.assert_array_equal(read_table(path).features(), [[1], [0]])
 
 
 def test_a_late_odd_cell_is_seen_however_long_the_file(write: Write) -> None:
@@ -247,24 +248,24 @@ def test_one_word_among_numbers_does_not_turn_them_into_classes(write: Write) ->
 
 def test_features_are_taken_by_name_in_the_order_of_the_model(write: Write, tmp_path: Path) -> None:
     expected = [[2.0, 1.0], [4.0, 3.0]]
-    np.testing.assert_array_equal(read_features(write("a,b\n1,2\n3,4\n"), ["b", "a"]), expected)
+    np.testing.assert_array_equal(read_features(write("a,b\n1,2\n3,4\n"), numeric_columns(["b", "a"])), expected)
     with_target = write("a,y,b\n1,,2\n3,any,4\n")  # what the target holds does not matter
-    np.testing.assert_array_equal(read_features(with_target, ["b", "a"], target_name="y"), expected)
+    np.testing.assert_array_equal(read_features(with_target, numeric_columns(["b", "a"]), target_name="y"), expected)
     names = np.array(["a", "b"])
     np.savez(tmp_path / "t.npz", X=[[1, 2], [3, 4]], feature_names=names)
-    X = read_features(tmp_path / "t.npz", ["b", "a"])
+    X = read_features(tmp_path / "t.npz", numeric_columns(["b", "a"]))
     np.testing.assert_array_equal(X, expected)
     assert X.flags.c_contiguous
 
 
 def test_one_row_is_enough_to_predict(write: Write) -> None:
-    np.testing.assert_array_equal(read_features(write("a\n1\n"), ["a"]), [[1.0]])
+    np.testing.assert_array_equal(read_features(write("a\n1\n"), numeric_columns(["a"])), [[1.0]])
 
 
 def test_unnamed_npz_needs_the_right_number_of_features(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.eye(2))
-    np.testing.assert_array_equal(read_features(tmp_path / "t.npz", ["p", "q"]), np.eye(2))
-    message = refusal_of(tmp_path / "t.npz", ["p", "q", "r"], read=read_features)
+    np.testing.assert_array_equal(read_features(tmp_path / "t.npz", numeric_columns(["p", "q"])), np.eye(2))
+    message = refusal_of(tmp_path / "t.npz", numeric_columns(["p", "q", "r"]), read=read_features)
     assert message == "array 'X' has 2 columns; the model takes 3"
 
 
@@ -280,9 +281,9 @@ def test_unnamed_npz_needs_the_right_number_of_features(tmp_path: Path) -> None:
     ],
 )
 def test_features_that_do_not_fit_the_model(write: Write, text: str, message: str) -> None:
-    assert refusal_of(write(text), ["a", "b"], "y", read=read_features) == message
+    assert refusal_of(write(text), numeric_columns(["a", "b"]), "y", read=read_features) == message
 
 
 def test_without_a_target_name_every_other_column_is_extra(write: Write) -> None:
-    message = refusal_of(write("a,y\n1,2\n"), ["a"], read=read_features)
+    message = refusal_of(write("a,y\n1,2\n"), numeric_columns(["a"]), read=read_features)
     assert message == "columns 'y' are not features of the model; remove them"

@@ -59,7 +59,10 @@ def train(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="A data set, or a table: .csv, .parquet or .npz [default: xor].", metavar="[NAME | FILE]"),
+        typer.Argument(
+            help="A data set, or a table: .csv, .tsv, .parquet, .npz, .npy or IDX [default: xor].",
+            metavar="[NAME | FILE]",
+        ),
     ] = None,
     samples: _Samples = None,
     noise: _Noise = None,
@@ -122,7 +125,18 @@ def train(
     ] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the rows kept apart, such as 0.2.")] = None,
     target: Annotated[
-        str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last].")
+        str | None, typer.Option(help="Column to predict [default: target, label, class, y or the last], or its file.")
+    ] = None,
+    categorical: Annotated[
+        str | None, typer.Option(help="Columns that hold categories though they look like numbers: zip,floor.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(help="Columns to leave out: id,name.")] = None,
+    impute: Annotated[
+        str | None,
+        typer.Option(help="mean or median of a column for its missing numbers [default: none may be missing]."),
+    ] = None,
+    stream: Annotated[
+        bool | None, typer.Option("--stream/--no-stream", help="Never hold the table in memory: .parquet, .npy or IDX.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="classify or regress [default: guessed, and said].")] = None,
     early_stopping: Annotated[

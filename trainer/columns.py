@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainer.errors import InputError
+
 
 @dataclass(frozen=True)
 class Column:
@@ -41,9 +43,28 @@ def numeric_columns(names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(Column(name) for name in names)
 
 
+def parse_names(option: str, text: str | None) -> tuple[str, ...]:
+    """Return the names of columns from text such as ``id,name``; none from None.
+
+    Raises
+    ------
+    InputError
+        A name is empty.
+    """
+    names = () if text is None else tuple(name.strip() for name in text.split(","))
+    if "" in names:
+        raise InputError(f"{option}: {text!r} given, names of columns such as id,name accepted")
+    return names
+
+
 def n_inputs_of(columns: Sequence[Column]) -> int:
     """Return how many inputs of the network the columns become."""
     return sum(column.n_inputs for column in columns)
+
+
+def needs_encoding(columns: Sequence[Column]) -> bool:
+    """Tell whether `encode` has anything to do."""
+    return any(column.categories or column.fill is not None for column in columns)
 
 
 def encode(X: npt.NDArray[np.float64], columns: Sequence[Column]) -> npt.NDArray[np.float64]:
@@ -60,7 +81,7 @@ def encode(X: npt.NDArray[np.float64], columns: Sequence[Column]) -> npt.NDArray
     float64 (n_samples, n_inputs)
         `X` itself where there is nothing to do.
     """
-    if not any(column.categories or column.fill is not None for column in columns):
+    if not needs_encoding(columns):
         return X
     inputs = np.zeros((X.shape[0], n_inputs_of(columns)))
     place = 0

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
 
 from trainer.checks import check_choice
 from trainer.dataset_tables import DATASET_NAMES, Drawing, dataset_table, suggestion
 from trainer.errors import InputError
 from trainer.fingerprint import fingerprint_of_arrays, fingerprint_of_files
-from trainer.losses import LOSSES_OF_TASKS
-from trainer.table import Table
+from trainer.table import Impute, Table, Task
+
+# Options of a file, arguments of `tables.read_table`.
+READING = ("target", "task", "categorical", "drop", "impute", "stream")
 
 
-def read_data(data: str, drawing: Drawing, target: str | None, task: str | None) -> Table:
+def read_data(data: str, drawing: Drawing, reading: Mapping[str, Any]) -> Table:
     """Return the table that is meant.
 
     Parameters
     ----------
     data : one of `DATASET_NAMES`, or the name of a file, which is ``./digits`` where it is called as a data set is
     drawing : how data with a name is drawn
-    target, task : of a file, see `tables.read_table`; a data set has its own
+    reading : the options `READING`, None where nothing was given; a data set has its own target and task
 
     Raises
     ------
     InputError
         There is neither such a data set nor such a file, or the options do not go with it.
     """
-    if task is not None:
-        check_choice("task", task, tuple(LOSSES_OF_TASKS))
+    given = {name: value for name, value in reading.items() if value}
     if data in DATASET_NAMES:
-        return _named(data, drawing, target, task)
+        return _named(data, drawing, given)
     if _looks_like_a_name(data) and not os.path.exists(data):
         raise InputError(f"{data}: neither a data set nor a file; {suggestion(data)}")
     drawing.refuse(data)
+    for option, accepted in (("task", get_args(Task)), ("impute", get_args(Impute))):
+        if option in given:
+            check_choice(option, given[option], accepted)
     from trainer.tables import read_table  # imports polars, which takes a tenth of a second
 
-    return read_table(data, target=target, task=task)
+    return read_table(data, **given)
 
 
-def fingerprint_of(data: str, table: Table) -> str:
-    """Return what tells whether data is the same: a digest of the file, or of the points of a data set."""
-    if data in DATASET_NAMES:
-        return fingerprint_of_arrays([table.X, table.y])
-    return fingerprint_of_files([Path(data)])
+def fingerprint_of(table: Table) -> str:
+    """Return what tells whether data is the same: a digest of its files, or of the points of a data set."""
+    if table.files:
+        return fingerprint_of_files(table.files)
+    return fingerprint_of_arrays([table.features(), np.asarray(table.y)])
+
+
+def target_option(table: Table) -> str:
+    """Return what the option target has to be to read a table again: the name of a column, or of a file."""
+    return str(table.files[1]) if len(table.files) > 1 else table.target_name
 
 
 def _looks_like_a_name(data: str) -> bool:
@@ -51,9 +64,12 @@ def _looks_like_a_name(data: str) -> bool:
     return path.name == data and not path.suffix
 
 
-def _named(name: str, drawing: Drawing, target: str | None, task: str | None) -> Table:
+def _named(name: str, drawing: Drawing, given: Mapping[str, Any]) -> Table:
     table = dataset_table(name, drawing)
-    for option, value, own in (("target", target, table.target_name), ("task", task, table.task)):
-        if value not in (None, own):
+    for option, value in given.items():
+        own = {"target": table.target_name, "task": table.task}.get(option)
+        if own is None:
+            raise InputError(f"{option}: given with the {name} data, which is no file")
+        if value != own:
             raise InputError(f"{option}: {value!r} given with the {name} data, {own} accepted")
     return table

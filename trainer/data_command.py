@@ -32,17 +32,18 @@ def write_dataset(name: str, path: Path, drawing: Drawing, console: Console) -> 
     table = dataset_table(name, drawing)
     write_whole(path, _npz(table) if suffix == ".npz" else _frame(table, suffix))
     kind = f"{len(table.classes)} classes" if table.classes else "a number to predict"
-    console.print(f"written: {path}: {len(table.y):,} rows, {len(table.columns)} features, {kind}")
+    console.print(f"written: {path}: {table.n_rows:,} rows, {len(table.columns)} features, {kind}")
 
 
 def _target(table: Table) -> np.ndarray:
     """Return the labels as users see them, or the numbers to learn."""
-    return np.array(table.classes)[table.y.astype(np.int64)] if table.classes else table.y
+    y = np.asarray(table.y)
+    return np.array(table.classes)[y] if table.classes else y
 
 
 def _npz(table: Table) -> bytes:
     content = io.BytesIO()
-    np.savez_compressed(content, X=table.X, y=_target(table), feature_names=np.array(table.feature_names))
+    np.savez_compressed(content, X=table.features(), y=_target(table), feature_names=np.array(table.feature_names))
     return content.getvalue()
 
 
@@ -50,7 +51,7 @@ def _frame(table: Table, suffix: str) -> bytes:
     import polars as pl
 
     target = pl.Series(table.target_name, _target(table))
-    frame = pl.from_numpy(table.X, schema=list(table.feature_names)).with_columns(target)
+    frame = pl.from_numpy(table.features(), schema=list(table.feature_names)).with_columns(target)
     content = io.BytesIO()
     if suffix == ".parquet":
         frame.write_parquet(content)

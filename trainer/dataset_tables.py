@@ -16,7 +16,7 @@ from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count
 from trainer.columns import numeric_columns
 from trainer.errors import InputError
 from trainer.sklearn_datasets import SKLEARN_NAMES, load_rows
-from trainer.table import Label, Table
+from trainer.table import Label, Table, table_in_memory
 
 MAX_SAMPLES = 10_000_000  # takes seconds and half a GB
 FEATURE_NAMES = ("x1", "x2")
@@ -136,7 +136,7 @@ def _sorted_classes(y: np.ndarray, classes: tuple[Label, ...]) -> tuple[np.ndarr
 def _table(
     X: np.ndarray, y: np.ndarray, classes: tuple[Label, ...], feature_names: tuple[str, ...], target_name: str
 ) -> Table:
-    return Table(
+    return table_in_memory(
         X=X,
         y=y,
         task="classify" if classes else "regress",

@@ -6,6 +6,7 @@ Which cells can be used is decided in `trainer.tables`.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ import polars as pl
 from trainer.errors import InputError
 from trainer.losses import check_target_column
 from trainer.predictor import Predictor
-from trainer.table_files import listed
+from trainer.raw_table import listed
+from trainer.table_files import has_target_file
 from trainer.tables import read_features, read_target
 
 
@@ -28,7 +30,7 @@ def read_labelled(
     path : path-like
     predictor : Predictor
     target : str, optional
-        The column with the answers; by default that of the training.
+        The column with the answers; by default that of the training. Of NPY and IDX files, the file with them.
 
     Returns
     -------
@@ -41,10 +43,10 @@ def read_labelled(
     InputError
         The file cannot be read, its columns are not those of the predictor, or a label is none that it knows.
     """
-    name = predictor.target_name if target is None else target
+    name = predictor.target_name if target is None and not has_target_file(Path(path)) else target
     of_texts = isinstance(next(iter(predictor.classes), None), str)
     column = read_target(path, name, predictor.task, as_text=of_texts)
-    X = read_features(path, predictor.feature_names, name)
+    X = read_features(path, predictor.columns, name, predictor.dropped)
     if predictor.task == "classify":
         return X, _indices(path, column, predictor)
     y = column.to_numpy().astype(np.float64)

@@ -28,6 +28,7 @@ from trainer.model_header import (
     parse_columns,
     parse_configuration,
     parse_flag,
+    parse_names,
     parse_sizes,
     parse_standardized,
     parse_text,
@@ -203,6 +204,7 @@ def _predictor(header: dict[str, Any], arrays: dict[str, np.ndarray], backend: s
         classes=classes,
         columns=columns,
         target_name=parse_text("target_name", header["target_name"]),
+        dropped=parse_names("dropped", header["dropped"]),
         inputs=_standardizer(arrays, "inputs") if standardized[0] else None,
         target=_standardizer(arrays, "target") if standardized[1] else None,
     )

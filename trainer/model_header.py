@@ -35,6 +35,7 @@ ENTRIES = (
     "classes",
     "columns",
     "target_name",
+    "dropped",
     "preprocessing",
     "configuration",
     "fingerprint",
@@ -60,6 +61,7 @@ def header_of(predictor: Predictor, configuration: Mapping[str, Any] | None, fin
         list(predictor.classes),
         [asdict(column) for column in predictor.columns],
         predictor.target_name,
+        list(predictor.dropped),
         {
             "inputs": AS_IS if predictor.inputs is None else STANDARDIZED,
             "target": AS_IS if predictor.target is None else STANDARDIZED,
@@ -105,6 +107,11 @@ def parse_classes(value: object) -> tuple[Label, ...]:
     return classes
 
 
+def parse_names(name: str, value: object) -> tuple[str, ...]:
+    """Return a list of texts."""
+    return tuple(parse_text(name, text) for text in _list(name, value))
+
+
 def parse_columns(value: object) -> tuple[Column, ...]:
     """Return the columns of features."""
     columns = tuple(_column(item) for item in _list("columns", value))
@@ -118,7 +125,7 @@ def _column(item: object) -> Column:
     if not isinstance(item, dict) or sorted(item) != ["categories", "fill", "name"]:
         raise InputError("columns: name, categories and fill needed of each")
     name, fill = parse_text("columns: name", item["name"]), item["fill"]
-    categories = tuple(parse_text("columns: category", text) for text in _list("categories", item["categories"]))
+    categories = parse_names("columns: categories", item["categories"])
     if list(categories) != sorted(set(categories)):
         raise InputError(f"columns: the categories of {name!r} are not sorted and distinct")
     if fill is None:

@@ -73,6 +73,14 @@ def _sizes(value: object) -> tuple[int, ...]:
     return parse_hidden(",".join(str(_whole(size)) for size in sizes))
 
 
+def _names(value: object) -> tuple[str, ...]:
+    names = [_text(name) for name in value] if isinstance(value, list | tuple) else _text(value).split(",")
+    stripped = tuple(name.strip() for name in names)
+    if "" in stripped:
+        raise ValueError
+    return stripped
+
+
 TEXT = Kind("a text", _text)
 LOSS = Kind("the name of a loss", lambda value: _text(value).replace("-", "_"))
 PATH = Kind("the name of a file or folder", _path)
@@ -81,6 +89,8 @@ WHOLE = Kind("a whole number", _whole)
 REAL = Kind("a number", _real)
 SIZES = Kind(f"sizes from 1 to {MAX_UNITS:,} such as 50 or 32,16", _sizes)
 
+NAMES = Kind("names of columns such as id,name", _names)
+
 OPTIONS: dict[str, Kind] = {
     "data": TEXT,
     "samples": WHOLE,
@@ -88,6 +98,10 @@ OPTIONS: dict[str, Kind] = {
     "data_seed": WHOLE,
     "target": TEXT,
     "task": TEXT,
+    "categorical": NAMES,
+    "drop": NAMES,
+    "impute": TEXT,
+    "stream": FLAG,
     "preset": TEXT,
     "backend": TEXT,
     "hidden": SIZES,

@@ -61,8 +61,7 @@ class Wanted:
 
 def has_boundary(prepared: Prepared) -> bool:
     """Tell whether there is a decision boundary that can be drawn in the plane."""
-    numbers = [column for column in prepared.columns if not column.categories]
-    return prepared.labels is not None and len(prepared.columns) == len(numbers) == 2
+    return prepared.labels is not None and prepared.points is not None
 
 
 def frame_epochs(n_epochs: int) -> list[int]:
@@ -95,8 +94,8 @@ def _save_folder(folder: Path, predictor: Predictor, prepared: Prepared, outcome
         return [score, loss]
     boundary = folder / "boundary.png"
     plots.save_boundary(
-        evaluate_grid(predictor.probabilities, prepared.points),
-        prepared.points,
+        evaluate_grid(predictor.probabilities, _points(prepared)),
+        _points(prepared),
         _labels(prepared),
         boundary,
         _class_names(prepared),
@@ -115,7 +114,7 @@ def save_training_animation(
     animation.save_animation(
         outcome.history,
         _frames(predictor, prepared, outcome),
-        prepared.points,
+        _points(prepared),
         _labels(prepared),
         path,
         _class_names(prepared),
@@ -132,12 +131,17 @@ def _frames(predictor: Predictor, prepared: Prepared, outcome: Outcome) -> list[
     snapshots = list(outcome.snapshots)
     if not snapshots or snapshots[-1][0] < outcome.epochs_done:
         snapshots.append((outcome.epochs_done, final))
-    frames = []
+    frames, points = [], _points(prepared)
     for epoch, parameters in snapshots:
         predictor.model.parameters[:] = parameters
-        frames.append((epoch, evaluate_grid(predictor.probabilities, prepared.points, ANIMATION_GRID_POINTS)))
+        frames.append((epoch, evaluate_grid(predictor.probabilities, points, ANIMATION_GRID_POINTS)))
     predictor.model.parameters[:] = final
     return frames
+
+
+def _points(prepared: Prepared) -> np.ndarray:
+    assert prepared.points is not None
+    return prepared.points
 
 
 def _labels(prepared: Prepared) -> np.ndarray:

@@ -30,7 +30,7 @@ def run_prediction(model: Path, file: str, output: Path | None, backend: str, me
     if output is not None:
         require_writable(output)
     predictor = load_predictor(model, backend)
-    X = read_features(file, predictor.feature_names, predictor.target_name)
+    X = read_features(file, predictor.columns, predictor.target_name, predictor.dropped)
     with progress_display(messages, "predicting", quiet=False) as tell:
         text = prediction_table(predictor, X, tell).write_csv()
     if output is None:

@@ -25,6 +25,7 @@ class Predictor:
     columns, target_name : the columns of features, and the name of that of the target.
     inputs : standardisation of the network's inputs, or None where they are used as they are.
     target : standardisation of the target of a regression, or None.
+    dropped : columns of the table that were left out; other tables may have them, too.
     """
 
     model: MLP
@@ -34,6 +35,7 @@ class Predictor:
     target_name: str
     inputs: Standardizer | None = None
     target: Standardizer | None = None
+    dropped: tuple[str, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import InputError
+from trainer.moments import Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +55,7 @@ class Standardizer:
 
 
 def fit_standardizer(X: npt.ArrayLike) -> Standardizer:
-    """Measure the mean and standard deviation of each feature.
-
-    The rows are taken relative to the first one, and the variance is the corrected two-pass sum (Chan, Golub
-    & LeVeque 1983, "Algorithms for computing the sample variance"), so an offset that is large against the
-    spread does not cancel digits. Powers of two are taken out beforehand, so no finite value up to 8e307
-    overflows.
+    """Measure the mean and standard deviation of each feature, as `moments.Moments` does.
 
     Parameters
     ----------
@@ -78,21 +74,15 @@ def fit_standardizer(X: npt.ArrayLike) -> Standardizer:
     features = _matrix(X)
     if not len(features) or not np.isfinite(features).all():
         raise InputError("X: at least one row, and finite numbers only, are accepted")
-    # |X| 2^-exponent < 1: exact, and neither differences nor squares can overflow or vanish.
-    exponent = np.frexp(np.abs(features).max(axis=0))[1]
-    scaled = np.ldexp(features, -exponent)
-    origin = scaled[0].copy()
-    scaled -= origin
-    shift = scaled.mean(axis=0)
-    constant = (scaled == 0).all(axis=0)
-    scaled -= shift
-    rest = scaled.mean(axis=0)  # what rounding left of the mean
-    variance = np.maximum(np.square(scaled, out=scaled).mean(axis=0) - rest**2, 0.0)
-    deviation = np.ldexp(np.sqrt(variance), exponent)
-    return Standardizer(
-        mean=np.ldexp(origin + (shift + rest), exponent),
-        scale=np.where(constant | (deviation == 0), 1.0, deviation),
-    )
+    moments = Moments(features[0])
+    moments.add(features)
+    return standardizer_of(moments)
+
+
+def standardizer_of(moments: Moments) -> Standardizer:
+    """Return what brings the columns of these moments to mean 0 and standard deviation 1."""
+    deviation = moments.deviation()
+    return Standardizer(mean=moments.mean(), scale=np.where(deviation == 0, 1.0, deviation))
 
 
 def one_hot(y: npt.NDArray[np.integer], n_classes: int, dtype: npt.DTypeLike) -> npt.NDArray[np.floating]:

@@ -20,7 +20,7 @@ from trainer.checkpoints import Checkpoints, parse_every
 from trainer.checks import check_choice
 from trainer.configuration import configuration_of, given_of, to_toml
 from trainer.console import training_display
-from trainer.data_argument import fingerprint_of, read_data
+from trainer.data_argument import READING, fingerprint_of, read_data, target_option
 from trainer.dataset_tables import Drawing
 from trainer.diagnosis import training_warnings
 from trainer.errors import InputError
@@ -108,12 +108,13 @@ def _job_of(asked: Mapping[str, Any]) -> _Job:
     data, given, outputs = options["data"], given_of(options), wanted_outputs(options)
     interval = parse_every(options["every"])
     drawing = Drawing(options["samples"], options["noise"], options["data_seed"])
-    table = read_data(data, drawing, options["target"], options["task"])
+    table = read_data(data, drawing, {name: options[name] for name in READING})
     settings = resolve(given, preset=options["preset"], data=data, task=table.task)
-    check_target_column(settings.loss, table.target_name, table.y)
+    if table.y is not None:
+        check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
-    fingerprint = fingerprint_of(data, table) if outputs.hold_a_model or resumed else None
+    fingerprint = fingerprint_of(table) if outputs.hold_a_model or resumed else None
     if resumed is not None and resumed.fingerprint != fingerprint:
         raise InputError(f"{data}: not the data of the checkpoint {asked['resume']}: its fingerprint is {fingerprint}")
     predictor = build_predictor(prepared, settings)
@@ -124,7 +125,7 @@ def _job_of(asked: Mapping[str, Any]) -> _Job:
         prepared=prepared,
         predictor=predictor,
         outputs=outputs,
-        configuration=configuration_of(options, settings, target=table.target_name, task=table.task),
+        configuration=configuration_of(options, settings, target=target_option(table), task=table.task),
         fingerprint=fingerprint,
         interval=interval,
         standing=resumed.standing if resumed else None,
@@ -173,6 +174,7 @@ def build_predictor(prepared: Prepared, settings: Settings) -> Predictor:
         target_name=prepared.target_name,
         inputs=prepared.inputs,
         target=prepared.target,
+        dropped=prepared.dropped,
     )
 
 

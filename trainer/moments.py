@@ -1,0 +1,106 @@
+"""Mean and standard deviation of each column of numbers that come in blocks of rows.
+
+Nothing is kept of a block but its moments; what they are used for is left to `trainer.preprocessing`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# Squares of numbers within 2^-300 and 2^300 neither overflow nor vanish: only larger and smaller ones are scaled.
+MODERATE = 300
+OF_ZERO = -1100  # below the exponent of any other number
+
+Vector = npt.NDArray[np.float64]
+
+
+class Moments:
+    """The moments of the rows added so far.
+
+    Numbers are taken relative to the first row, so an offset that is large against the spread does not cancel digits.
+    The variance of a block is the corrected two-pass sum, and blocks are merged one by one (Chan, Golub & LeVeque 1983,
+    "Algorithms for computing the sample variance"). Powers of two are taken out where a number is very large or very
+    small, so no finite value up to 8e307 overflows.
+
+    Parameters
+    ----------
+    first_row : float64 array, shape (n_columns,)
+    """
+
+    def __init__(self, first_row: npt.NDArray[np.float64]) -> None:
+        self._origin: Vector = np.array(first_row, dtype=np.float64)
+        self._largest = float(np.abs(self._origin).max(initial=0.0))
+        self._exponent = np.full(len(first_row), OF_ZERO)  # all that follows is scaled by 2^-exponent
+        self._mean: Vector = np.zeros(len(first_row))  # less the origin
+        self._squares: Vector = np.zeros(len(first_row))  # summed, about the mean
+        self._constant = np.ones(len(first_row), dtype=bool)
+        self._n = 0
+        # One for all blocks: memory that is taken anew for each costs as much as the arithmetic.
+        self._differences = np.empty((0, len(first_row)))
+
+    def add(self, block: npt.NDArray[np.float64]) -> None:
+        """Take in further rows, finite; not changed."""
+        if not len(block):
+            return
+        if max(-float(block.min()), float(block.max()), self._largest) >= 2.0**MODERATE:
+            self._add_scaled(block)
+            return
+        if self._differences.shape[0] < len(block):
+            self._differences = np.empty(block.shape)
+        differences = np.subtract(block, self._origin, out=self._differences[: len(block)])
+        mean, squares = _about_the_mean(differences)
+        vanishing = np.flatnonzero(squares < 2.0 ** (-2 * MODERATE))
+        if (block[:, vanishing] == self._origin[vanishing]).all():
+            varies = np.ones(len(mean), dtype=bool)
+            varies[vanishing] = False
+            self._constant[varies] = False
+            self._merge(len(block), np.where(varies, 0, OF_ZERO), mean, squares)
+        else:
+            self._add_scaled(block)
+
+    def _add_scaled(self, block: npt.NDArray[np.float64]) -> None:
+        """Do the same for rows of which some squares may overflow or vanish."""
+        magnitude = np.maximum(np.abs(block).max(axis=0), np.abs(self._origin))
+        exponent = _exponents(magnitude)
+        mean, squares = _about_the_mean(np.ldexp(block, -exponent) - np.ldexp(self._origin, -exponent))
+        self._constant &= (block == self._origin).all(axis=0)
+        self._merge(len(block), np.where((mean == 0) & (squares == 0), OF_ZERO, exponent), mean, squares)
+
+    def mean(self) -> Vector:
+        """Return the mean of each column."""
+        exponent = np.maximum(self._exponent, _exponents(np.abs(self._origin)))
+        scaled = np.ldexp(self._origin, -exponent) + np.ldexp(self._mean, self._exponent - exponent)
+        return np.ldexp(scaled, exponent)
+
+    def deviation(self) -> Vector:
+        """Return the standard deviation of each column (divisor n); 0 exactly where it is constant."""
+        deviation = np.ldexp(np.sqrt(self._squares / self._n), self._exponent)
+        return np.where(self._constant, 0.0, deviation)
+
+    def _merge(self, n: int, exponent: npt.NDArray[np.int_], mean: Vector, squares: Vector) -> None:
+        common = np.maximum(self._exponent, exponent)
+        mine, theirs = self._exponent - common, exponent - common
+        own_mean = np.ldexp(self._mean, mine)
+        difference = np.ldexp(mean, theirs) - own_mean
+        total = self._n + n
+        self._mean = own_mean + difference * (n / total)
+        between = difference**2 * (self._n * n / total)
+        self._squares = np.ldexp(self._squares, 2 * mine) + np.ldexp(squares, 2 * theirs) + between
+        self._exponent, self._n = common, total
+
+
+def _about_the_mean(differences: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:
+    """Return the means, and the sums of squares about them, of an array that is overwritten."""
+    n = len(differences)
+    mean = differences.sum(axis=0) / n
+    differences -= mean
+    rest = differences.sum(axis=0) / n  # what rounding left of the mean
+    np.square(differences, out=differences)
+    return mean + rest, np.maximum(differences.sum(axis=0) - n * rest**2, 0.0)
+
+
+def _exponents(magnitudes: Vector) -> npt.NDArray[np.int_]:
+    """Return 0 for numbers of moderate size, else the exponent that brings them below 1."""
+    exponent = np.frexp(magnitudes)[1].astype(np.int_)
+    return np.where(np.abs(exponent) <= MODERATE, 0, exponent)
