@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 from sklearn.datasets import load_diabetes, load_iris
 
 from trainer.gallery import EXHIBITS
+from trainer.model_file import load_predictor
 from trainer.pictures import N_FRAMES, frame_epochs
 
 
