@@ -11,7 +11,7 @@ import numpy as np
 
 from trainer.model import MLP
 
-MAX_SPECTRAL = 2048  # units on the narrower side of a layer; the spectral norm of more takes many seconds
+MAX_PRODUCTS = 4e9  # of a spectral norm: narrower side squared times the wider one; more takes many seconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def inspect_layers(model: MLP) -> list[LayerFigures]:
 def _figures(
     weight: np.ndarray, bias: np.ndarray | None, activation: str, following: np.ndarray | None
 ) -> LayerFigures:
-    idle = None
+    idle, (narrow, wide) = None, sorted(weight.shape)
     if following is not None:
         idle = int((~weight.any(axis=0) | ~following.any(axis=1)).sum())
     return LayerFigures(
@@ -72,7 +72,7 @@ def _figures(
         parameters=weight.size + (0 if bias is None else bias.size),
         activation=activation,
         frobenius=float(np.linalg.norm(weight)),
-        spectral=float(np.linalg.norm(weight, 2)) if min(weight.shape) <= MAX_SPECTRAL else None,
+        spectral=float(np.linalg.norm(weight, 2)) if narrow**2 * wide <= MAX_PRODUCTS else None,
         mean=float(weight.mean()),
         deviation=float(weight.std()),
         least=float(weight.min()),
