@@ -134,7 +134,7 @@ def test_figures_of_layers_are_those_of_their_weights() -> None:
     first, second = inspect_layers(model)
     weights = model.weights[0]
     assert first.frobenius == pytest.approx(np.sqrt((weights**2).sum()))
-    assert first.spectral == pytest.approx(np.sqrt(np.linalg.eigvalsh(weights @ weights.T).max()))
+    assert [first.spectral, second.spectral] == pytest.approx([np.linalg.norm(W, 2) for W in model.weights])
     assert (first.mean, first.deviation) == pytest.approx((weights.mean(), weights.std()))
     assert (first.least, first.most) == (weights.min(), weights.max())
     assert first.zeros == 3 / 12
@@ -143,6 +143,16 @@ def test_figures_of_layers_are_those_of_their_weights() -> None:
     assert (first.activation, second.activation) == ("relu", "identity")
     assert first.parameters + second.parameters == model.parameters.size
     assert inspect_layers(regressor().model)[0].bias_norm is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e300])
+def test_norms_neither_overflow_nor_vanish(size: float) -> None:
+    model = MLP([3, 2], dtype="float64", random_state=0)
+    model.weights[0][:] = size * np.array([[3.0, 0.0], [4.0, 0.0], [0.0, 1.0]])
+    found = inspect_layers(model)[0]
+    norms = (found.spectral, found.frobenius, found.deviation)
+    assert norms == pytest.approx((5 * size, 26**0.5 * size, (26 / 6 - (8 / 6) ** 2) ** 0.5 * size), abs=0)
 
 
 def test_names_in_pictures_are_drawn_as_they_are(tmp_path: Path) -> None:
