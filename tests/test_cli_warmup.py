@@ -91,6 +91,7 @@ def test_no_later_command_compiles(warm: tuple[Path, str], tmp_path: Path) -> No
         ("train", "--epochs", 3, *of_article),
         ("predict", "table.safetensors", "new.csv"),
         ("predict", "numbers.safetensors", "new.csv"),
+        ("evaluate", "table.safetensors", "table.csv"),
     ):
         done = run(*command, cwd=tmp_path, SCRATCH_MLP_CACHE_DIR=str(cache))
         assert done.returncode == (3 if DIVERGING in command else 0), done.stderr

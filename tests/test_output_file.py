@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,38 @@ def test_a_failed_write_keeps_the_file_that_was_there(tmp_path: Path, monkeypatc
         write_whole(path, b"after")
     assert os.listdir(tmp_path) == ["picture.png"]
     assert path.read_bytes() == b"before"
+
+
+def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        done.append("folder" if stat.S_ISDIR(status.st_mode) else f"file of {status.st_size}")
+        sync(descriptor)
+
+    def noted_replace(source: Path, target: Path) -> None:
+        done.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    write_whole(tmp_path / "a.bin", b"12345")
+    assert done == ["file of 5", "rename", "folder"]
+
+
+def test_a_disk_that_fills_up_keeps_the_file_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(tmp_path / "model", b"before")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_whole(tmp_path / "model", b"after")
+    assert os.listdir(tmp_path) == ["model"]
+    assert (tmp_path / "model").read_bytes() == b"before"
 
 
 def test_a_folder_without_permission_is_refused_before_the_work(

@@ -83,9 +83,8 @@ def _print_classes(measured: Classification, predictor: Predictor, console: Cons
 
 def _print_numbers(measured: Regression, predictor: Predictor, console: Console) -> None:
     own = "" if measured.d2 is None else f", D² of {predictor.model.loss_name} {measured.d2:.4f}"
-    console.print(
-        f"R² {measured.r2:.4f}{own}\nmean absolute error {measured.mae:.6g}, root mean square {measured.rmse:.6g}"
-    )
+    console.print(f"R² {measured.r2:.4f}{own}")
+    console.print(f"mean absolute error {measured.mae:.6g}, root mean square error {measured.rmse:.6g}")
 
 
 def _plain(measured: Classification | Regression, predictor: Predictor) -> dict[str, Any]:
