@@ -17,6 +17,7 @@ from trainer.evaluation import Classification, Regression, evaluate_classes, eva
 from trainer.labelled_rows import read_labelled
 from trainer.model_file import load_predictor
 from trainer.predictor import Predictor
+from trainer.progress import progress_display
 
 
 def run_evaluation(
@@ -28,8 +29,9 @@ def run_evaluation(
     as_json: bool,
     backend: str,
     console: Console,
+    messages: Console,
 ) -> None:
-    """Measure a model on a table, print what was found and draw it.
+    """Measure a model on a table, print what was found and draw it; `messages` shows the progress.
 
     Raises
     ------
@@ -43,7 +45,8 @@ def run_evaluation(
         check_picture(picture)
     predictor = load_predictor(model, backend)
     X, y = read_labelled(file, predictor, target)
-    measured = (evaluate_classes if predictor.task == "classify" else evaluate_numbers)(predictor, X, y)
+    with progress_display(messages, "evaluating", quiet=False) as tell:
+        measured = (evaluate_classes if predictor.task == "classify" else evaluate_numbers)(predictor, X, y, tell)
     if picture is not None:
         _save_picture(measured, predictor, picture, f"{model.name} on {Path(file).name}")
     if as_json:

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainer.explained_loss import explained, loss_of_best_constant, loss_of_outputs
 from trainer.predictor import Predictor, class_probabilities
+from trainer.progress import Tell, rows_in_blocks, say_nothing
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Regression:
     residuals: np.ndarray
 
 
-def evaluate_classes(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Classification:
+def evaluate_classes(predictor: Predictor, X: np.ndarray, y: np.ndarray, tell: Tell = say_nothing) -> Classification:
     """Compare the predicted classes with the true ones.
 
     Parameters
@@ -83,8 +84,9 @@ def evaluate_classes(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Clas
     X : float64 (n_samples, n_columns)
     y : int64 (n_samples,)
         Indices into the predictor's classes.
+    tell : hears of the rows that are done.
     """
-    outputs, n_classes = predictor.outputs(X), len(predictor.classes)
+    outputs, n_classes = _outputs(predictor, X, tell), len(predictor.classes)
     predicted = outputs.argmax(axis=1)
     confusion = np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     floor = float(np.finfo(predictor.model.dtype).tiny)
@@ -104,7 +106,7 @@ def evaluate_classes(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Clas
     )
 
 
-def evaluate_numbers(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Regression:
+def evaluate_numbers(predictor: Predictor, X: np.ndarray, y: np.ndarray, tell: Tell = say_nothing) -> Regression:
     """Compare the predicted numbers with the true ones.
 
     Parameters
@@ -114,8 +116,9 @@ def evaluate_numbers(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Regr
     X : float64 (n_samples, n_columns)
     y : float64 (n_samples,)
         In the units of the target.
+    tell : hears of the rows that are done.
     """
-    outputs = predictor.outputs(X).astype(np.float64)
+    outputs = _outputs(predictor, X, tell).astype(np.float64)
     predictions = predictor.in_units(outputs)
     residuals = y - predictions
     squares = np.array([np.square(residuals).sum()])
@@ -128,6 +131,10 @@ def evaluate_numbers(predictor: Predictor, X: np.ndarray, y: np.ndarray) -> Regr
         predictions=predictions,
         residuals=residuals,
     )
+
+
+def _outputs(predictor: Predictor, X: np.ndarray, tell: Tell) -> np.ndarray:
+    return np.concatenate([predictor.outputs(X[rows]) for rows in rows_in_blocks(len(X), tell)])
 
 
 def _share_of_own_loss(predictor: Predictor, outputs: np.ndarray, y: np.ndarray) -> float | None:

@@ -60,7 +60,16 @@ def evaluate(
     from trainer.console import open_console
     from trainer.evaluate_command import run_evaluation
 
-    run_evaluation(model, file, target=target, picture=picture, as_json=json, backend=backend, console=open_console())
+    run_evaluation(
+        model,
+        file,
+        target=target,
+        picture=picture,
+        as_json=json,
+        backend=backend,
+        console=open_console(),
+        messages=open_console(stderr=True),
+    )
 
 
 INSPECT_HELP = """Say what a model file holds: network, columns, classes, preprocessing, and the numbers of each layer.
