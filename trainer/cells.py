@@ -59,6 +59,14 @@ def stripped(path: Path, raw: pl.Series) -> pl.Series:
     raise InputError(f"{path}: column {raw.name!r} holds {raw.dtype}; accepted are numbers, booleans, text")
 
 
+def plain_numbers(column: pl.Series) -> pl.Series | None:
+    """Return a column of text as Float64 where each cell is a finite number without blanks around it, else None."""
+    if column.dtype != pl.String:
+        return None
+    numbers = column.cast(pl.Float64, strict=False)
+    return numbers if not numbers.null_count() and numbers.is_finite().all() else None
+
+
 def numbers_of(column: pl.Series) -> pl.Series:
     """Return Float64, null where a cell is not a number; if all cells are true or false, 1 and 0."""
     numbers = column.cast(pl.Float64, strict=False)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import Cell, first_cell, only_truth, refusal, stripped, texts_of
+from trainer.cells import Cell, first_cell, only_truth, plain_numbers, refusal, stripped, texts_of
 from trainer.columns import Column
 from trainer.errors import InputError
 from trainer.raw_table import Features, RawTable
@@ -72,6 +72,20 @@ class ColumnSurvey:
             self.texts.update(texts_of(column.filter(present).unique()).to_list())
 
     @property
+    def has_too_many_texts(self) -> bool:
+        """Whether it can be no column of categories any more."""
+        return len(self.texts) > MAX_CATEGORIES
+
+    def add_plain(self, column: pl.Series) -> bool:
+        """Look at a block of text as the file has it if all of it is numbers; tell whether it is."""
+        if plain_numbers(column) is None:
+            return False
+        self.is_text, self.truth = True, False
+        self.n_cells += len(column)
+        self.n_numbers += len(column)
+        return True
+
+    @property
     def is_categorical(self) -> bool:
         """Whether it is a column of categories: by order, or because most of its cells are text."""
         if self.forced or not self.is_text:
@@ -90,7 +104,7 @@ class ColumnSurvey:
             raise InputError(f"{raw.path}: column {self.name!r} is missing in every row; leave it out with --drop")
         if not categorical:
             return Column(self.name)
-        if len(self.texts) > MAX_CATEGORIES:
+        if self.has_too_many_texts:
             what = f"column {self.name!r} holds over {MAX_CATEGORIES:,} categories"
             raise InputError(f"{raw.path}: {what}; fewer are accepted; leave it out with --drop")
         return Column(self.name, tuple(sorted(self.texts)))
@@ -118,7 +132,8 @@ class FeatureSurvey:
         """Look at the next rows."""
         if isinstance(block, pl.DataFrame):
             for survey, column in zip(self._columns, block, strict=True):
-                survey.add(stripped(self._raw.path, column), self.n_rows, self._impute)
+                if not (survey.has_too_many_texts and survey.add_plain(column)):
+                    survey.add(stripped(self._raw.path, column), self.n_rows, self._impute)
         else:
             self._add_array(block)
         self.n_rows += len(block)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import first_cell, numbers_of, refusal, require, stripped, texts_of
+from trainer.cells import first_cell, numbers_of, plain_numbers, refusal, require, stripped, texts_of
 from trainer.columns import Column
 from trainer.feature_survey import FINITE
 from trainer.raw_table import Features, RawTable, listed
@@ -49,7 +49,12 @@ class FeatureReader:
                 return X
         X = np.empty((len(block), len(self._columns)))
         for j, column in enumerate(self._columns):
-            cells = stripped(self._raw.path, _column(block, j, column.name))
+            cells = _column(block, j, column.name)
+            numbers = None if column.categories else plain_numbers(cells)
+            if numbers is not None:
+                X[:, j] = numbers.to_numpy()
+                continue
+            cells = stripped(self._raw.path, cells)
             read = _categories if column.categories else _numbers
             X[:, j] = read(self._raw, cells, column, column.name in self._may_be_missing, first_row)
         return X

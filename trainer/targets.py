@@ -180,7 +180,7 @@ def coded_target(typed: pl.Series, target: Target) -> Targets:
 
 def _indices(typed: pl.Series, classes: Sequence[Label]) -> npt.NDArray[np.int64]:
     if typed.dtype == pl.String:
-        places = typed.cast(pl.Enum(list(classes)), strict=False).to_physical().cast(pl.Int64)
+        places = typed.cast(pl.Enum(list(map(str, classes))), strict=False).to_physical().cast(pl.Int64)
         return places.fill_null(-1).to_numpy().copy()
     values, labels = typed.cast(pl.Int64).to_numpy(), np.array(classes, dtype=np.int64)
     found = np.searchsorted(labels, values).clip(max=len(labels) - 1)
