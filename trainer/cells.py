@@ -59,6 +59,11 @@ def stripped(path: Path, raw: pl.Series) -> pl.Series:
     raise InputError(f"{path}: column {raw.name!r} holds {raw.dtype}; accepted are numbers, booleans, text")
 
 
+def without_nan(column: pl.Series) -> pl.Series:
+    """Return a column that `stripped` has returned with cells that read as NaN missing."""
+    return column.set(column.cast(pl.Float64, strict=False).is_nan().fill_null(False), None)
+
+
 def plain_numbers(column: pl.Series) -> pl.Series | None:
     """Return a column of text as Float64 where each cell is a finite number without blanks around it, else None."""
     if column.dtype != pl.String:

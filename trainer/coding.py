@@ -76,7 +76,7 @@ def fit_inputs(columns: tuple[Column, ...], blocks: Iterable[npt.NDArray[np.floa
     numeric = [j for j, column in enumerate(columns) if not column.categories]
     fills = np.array([np.nan if columns[j].fill is None else columns[j].fill for j in numeric])
     moments = None
-    for X in blocks:
+    for X in blocks if numeric else ():
         if not len(X):
             continue
         numbers = X if len(numeric) == len(columns) else X[:, numeric]
@@ -84,15 +84,9 @@ def fit_inputs(columns: tuple[Column, ...], blocks: Iterable[npt.NDArray[np.floa
             numbers = np.where(np.isnan(numbers), fills, numbers)
         moments = Moments(numbers[0]) if moments is None else moments
         moments.add(numbers)
-    assert moments is not None
-    return _among_categories(columns, standardizer_of(moments))
-
-
-def _among_categories(columns: tuple[Column, ...], numbers: Standardizer) -> Standardizer:
-    """Return the standardisation of all inputs: of the numbers as given, of the rest none."""
     mean, scale = np.zeros(n_inputs_of(columns)), np.ones(n_inputs_of(columns))
-    widths = [column.n_inputs for column in columns]
-    starts = np.cumsum([0, *widths[:-1]])
-    places = [start for start, column in zip(starts, columns, strict=True) if not column.categories]
-    mean[places], scale[places] = numbers.mean, numbers.scale
+    if moments is not None:
+        numbers_only = standardizer_of(moments)
+        starts = np.cumsum([0, *(column.n_inputs for column in columns)])
+        mean[starts[numeric]], scale[starts[numeric]] = numbers_only.mean, numbers_only.scale
     return Standardizer(mean, scale)
