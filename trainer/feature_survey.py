@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import Cell, first_cell, only_truth, plain_numbers, refusal, stripped, texts_of, without_nan
+from trainer.cells import (
+    Cell,
+    as_array,
+    first_cell,
+    only_truth,
+    plain_numbers,
+    refusal,
+    stripped,
+    texts_of,
+    without_nan,
+)
 from trainer.columns import Column
 from trainer.errors import InputError
 from trainer.raw_table import Features, RawTable
@@ -126,7 +136,10 @@ class FeatureSurvey:
 
     def add(self, block: Features) -> None:
         """Look at the next rows."""
-        if isinstance(block, pl.DataFrame):
+        values = None if self._forced.any() else as_array(block)
+        if values is not None and _finite_columns(values).all():
+            self._has_numbers[:] = True
+        elif isinstance(block, pl.DataFrame):
             for survey, column in zip(self._columns, block, strict=True):
                 if not (survey.has_too_many_texts and survey.add_plain(column)):
                     self._add_cells(survey, stripped(self._raw.path, column))

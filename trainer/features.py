@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import first_cell, numbers_of, plain_numbers, refusal, require, stripped, texts_of, without_nan
+from trainer.cells import (
+    as_array,
+    first_cell,
+    numbers_of,
+    plain_numbers,
+    refusal,
+    require,
+    stripped,
+    texts_of,
+    without_nan,
+)
 from trainer.columns import Column
 from trainer.feature_survey import FINITE
 from trainer.raw_table import Features, RawTable, listed
@@ -43,9 +53,10 @@ class FeatureReader:
         InputError
             For the first cell that is missing where it may not, not a finite number, or not a category that is known.
         """
-        if isinstance(block, np.ndarray) and not self._has_categories:
-            X = block.astype(np.float64, order="C")
-            if block.dtype.kind != "f" or np.isfinite(X).all():
+        values = None if self._has_categories else as_array(block)
+        if values is not None:
+            X = values.astype(np.float64, order="C", copy=isinstance(block, np.ndarray))
+            if values.dtype.kind != "f" or np.isfinite(X).all():
                 return X
         X = np.empty((len(block), len(self._columns)))
         for j, column in enumerate(self._columns):

@@ -59,7 +59,8 @@ def _means_and_modes(columns: Sequence[Column], blocks: Blocks) -> npt.NDArray[n
         # Relative to the first number of each column, so that a large offset does not cost digits.
         unknown = np.flatnonzero(np.isnan(origin) & present.any(axis=0))
         origin[unknown] = X[present[:, unknown].argmax(axis=0), unknown]
-        sums += np.where(present, X - origin, 0.0).sum(axis=0)
+        with np.errstate(over="ignore"):  # is looked at in the end
+            sums += np.where(present, X - origin, 0.0).sum(axis=0)
         for j, frequency in frequencies.items():
             frequency += np.bincount(X[present[:, j], j].astype(np.int64), minlength=len(frequency))
     means = origin + sums / np.maximum(counts, 1)

@@ -15,12 +15,13 @@ MIN_ROWS = 1024  # of a block, however many columns there are: each block opens 
 
 def open_parquet(path: Path) -> FrameFile:
     """Return the columns of a Parquet file; nothing but its footer is read yet."""
-    names, n_rows = _schema(path)
+    scan = pl.scan_parquet(path, glob=False, low_memory=True)  # fewer row groups ahead of their time
+    names, n_rows = _schema(path, scan)
     step = max(MIN_ROWS, MAX_CELLS // max(1, len(names)))
 
     def rows(columns: Sequence[str], first: int, last: int) -> pl.DataFrame:
         try:
-            frame = pl.scan_parquet(path, glob=False).select(columns).slice(first, last - first).collect()
+            frame = scan.select(columns).slice(first, last - first).collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise _refusal(path, error) from None
         if frame.height != last - first:
@@ -34,9 +35,8 @@ def open_parquet(path: Path) -> FrameFile:
     return FrameFile(path, names, n_rows, frames, rows)
 
 
-def _schema(path: Path) -> tuple[list[str], int]:
+def _schema(path: Path, scan: pl.LazyFrame) -> tuple[list[str], int]:
     try:
-        scan = pl.scan_parquet(path, glob=False)
         names = scan.collect_schema().names()
         return names, int(scan.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -86,6 +86,8 @@ def run_training(
     if table.y is not None:
         check_target_column(settings.loss, table.target_name, table.y)
     prepared = prepare_rows(table, settings, standardize=data != "xor")
+    if prepared.stream is not None:
+        raise InputError("stream: a network cannot be trained on a stream yet")
     outputs.check(prepared)
     predictor = build_predictor(prepared, settings)
     outputs.pictures.make_folder()
