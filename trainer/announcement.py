@@ -19,7 +19,7 @@ def announcement(
     data: str, table: Table, prepared: Prepared, predictor: Predictor, settings: Settings, standing: Standing | None
 ) -> str:
     """Return the opening lines: the rows, what kind of task they are, the network, and where the training goes on."""
-    rows = f"{prepared.training.X.shape[0]:,} rows to train on"
+    rows = f"{prepared.n_training:,} rows to train on"
     if prepared.validation is not None:
         rows += f", {prepared.validation.X.shape[0]:,} to validate"
     kind = f"{len(table.classes)} classes" if table.task == "classify" else "regression"

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from trainer.csv_file import line_of
 from trainer.errors import InputError
-from trainer.raw_table import RawTable
+from trainer.raw_table import Features, RawTable
 
 MAX_QUOTED = 40  # characters of a cell in one message
 TRUTH = ["true", "false"]
@@ -57,6 +59,28 @@ def stripped(path: Path, raw: pl.Series) -> pl.Series:
     if column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
         return column
     raise InputError(f"{path}: column {raw.name!r} holds {raw.dtype}; accepted are numbers, booleans, text")
+
+
+def as_array(block: Features) -> npt.NDArray[Any] | None:
+    """Return rows as an array if all columns are numbers and no cell is missing: what is quick to look at."""
+    if isinstance(block, np.ndarray):
+        return block
+    if not all(dtype.is_numeric() for dtype in block.dtypes) or any(column.null_count() for column in block):
+        return None
+    return block.cast(pl.Float64).to_numpy(order="c")
+
+
+def without_nan(column: pl.Series) -> pl.Series:
+    """Return a column that `stripped` has returned with cells that read as NaN missing."""
+    return column.set(column.cast(pl.Float64, strict=False).is_nan().fill_null(False), None)
+
+
+def plain_numbers(column: pl.Series) -> pl.Series | None:
+    """Return a column of text as Float64 where each cell is a finite number without blanks around it, else None."""
+    if column.dtype != pl.String:
+        return None
+    numbers = column.cast(pl.Float64, strict=False)
+    return numbers if not numbers.null_count() and numbers.is_finite().all() else None
 
 
 def numbers_of(column: pl.Series) -> pl.Series:

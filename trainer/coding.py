@@ -5,15 +5,17 @@ Which rows are trained on, and which of them a block holds, is left to `trainer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer.columns import Column, encode, n_inputs_of, needs_encoding
+from trainer.errors import InputError
+from trainer.imputation import with_fills
 from trainer.moments import Moments
 from trainer.preprocessing import Standardizer, one_hot, standardizer_of
-from trainer.table import Targets, rows_in_cache
+from trainer.table import Rows, Table, Targets, rows_in_cache
 from trainer.training import Samples
 
 
@@ -38,7 +40,8 @@ class Coding:
         target: Standardizer | None,
         dtype: str,
     ) -> None:
-        self._n_classes, self._columns, self._inputs, self._target = n_classes, columns, inputs, target
+        self.columns, self.inputs, self.target = columns, inputs, target
+        self._n_classes = n_classes
         self._dtype, self._n_inputs, self._encodes = dtype, n_inputs_of(columns), needs_encoding(columns)
         # One for all blocks: memory that is taken anew for each costs as much as the arithmetic.
         self._differences = np.empty((rows_in_cache(self._n_inputs), self._n_inputs))
@@ -58,41 +61,85 @@ class Coding:
             samples.Y[first:last] = one_hot(y.astype(np.int64), self._n_classes, self._dtype)
         else:
             column = y.reshape(-1, 1)
-            samples.Y[first:last] = column if self._target is None else self._target.transform(column)
+            samples.Y[first:last] = column if self.target is None else self.target.transform(column)
         return last
 
     def _fill_inputs(self, out: np.ndarray, X: npt.NDArray[np.float64]) -> None:
-        encoded = encode(X, self._columns) if self._encodes else X
-        if self._inputs is None:
+        encoded = encode(X, self.columns) if self._encodes else X
+        if self.inputs is None:
             out[...] = encoded
             return
         # As Standardizer.transform does, to the bit.
-        differences = np.subtract(encoded, self._inputs.mean, out=self._differences[: len(X)])
-        np.divide(differences, self._inputs.scale, out=out, casting="same_kind")
+        differences = np.subtract(encoded, self.inputs.mean, out=self._differences[: len(X)])
+        np.divide(differences, self.inputs.scale, out=out, casting="same_kind")
 
 
-def fit_inputs(columns: tuple[Column, ...], blocks: Iterable[npt.NDArray[np.float64]]) -> Standardizer:
-    """Measure the numbers among the columns of features; inputs that stand for categories are left as they are."""
+def fit_coding(
+    table: Table, rows: Callable[[], Iterator[Rows]], *, standardize: bool, standardize_target: bool, dtype: str
+) -> Coding:
+    """Learn from the training rows of a table how rows become samples.
+
+    Parameters
+    ----------
+    table : Table
+    rows : callable
+        Yields the training rows in blocks; called once, and again for what stands for missing cells.
+    standardize, standardize_target, dtype : see `preparation.prepare`
+
+    Raises
+    ------
+    InputError
+        A column has no cell in the training rows, or the target of a regression is the same in all of them.
+    """
+    columns = table.columns
+    if table.impute is not None:
+        columns = with_fills(columns, table.impute, lambda: (X for X, _ in rows()))
+    regression = table.task == "regress"
+    if not standardize and not regression:
+        return Coding(len(table.classes), columns, None, None, dtype)
+    inputs, target = _measure(columns, rows(), with_inputs=standardize, with_target=regression)
+    if target is not None and target.is_constant:
+        value = float(target.mean()[0])
+        raise InputError(f"target {table.target_name}: all training rows hold {value:g}, at least two values needed")
+    return Coding(
+        len(table.classes),
+        columns,
+        _of_inputs(columns, inputs) if standardize else None,
+        standardizer_of(target) if target is not None and standardize and standardize_target else None,
+        dtype,
+    )
+
+
+def _measure(
+    columns: Sequence[Column], rows: Iterator[Rows], *, with_inputs: bool, with_target: bool
+) -> tuple[Moments | None, Moments | None]:
+    """Return the moments of the columns of numbers, None of none, and those of the target."""
     numeric = [j for j, column in enumerate(columns) if not column.categories]
     fills = np.array([np.nan if columns[j].fill is None else columns[j].fill for j in numeric])
-    moments = None
-    for X in blocks:
+    with_inputs = with_inputs and bool(numeric)
+    inputs = target = None
+    for X, y in rows:
         if not len(X):
             continue
-        numbers = X if len(numeric) == len(columns) else X[:, numeric]
-        if not np.isnan(fills).all():
-            numbers = np.where(np.isnan(numbers), fills, numbers)
-        moments = Moments(numbers[0]) if moments is None else moments
-        moments.add(numbers)
-    assert moments is not None
-    return _among_categories(columns, standardizer_of(moments))
+        if with_inputs:
+            numbers = X if len(numeric) == len(columns) else X[:, numeric]
+            if not np.isnan(fills).all():
+                numbers = np.where(np.isnan(numbers), fills, numbers)
+            inputs = inputs or Moments(numbers[0])
+            inputs.add(numbers)
+        if with_target:
+            values = y.reshape(-1, 1).astype(np.float64)
+            target = target or Moments(values[0])
+            target.add(values)
+    return inputs, target
 
 
-def _among_categories(columns: tuple[Column, ...], numbers: Standardizer) -> Standardizer:
-    """Return the standardisation of all inputs: of the numbers as given, of the rest none."""
+def _of_inputs(columns: Sequence[Column], measured: Moments | None) -> Standardizer:
+    """Return the standardisation of all inputs: that of the numbers, and none of what stands for categories."""
     mean, scale = np.zeros(n_inputs_of(columns)), np.ones(n_inputs_of(columns))
-    widths = [column.n_inputs for column in columns]
-    starts = np.cumsum([0, *widths[:-1]])
-    places = [start for start, column in zip(starts, columns, strict=True) if not column.categories]
-    mean[places], scale[places] = numbers.mean, numbers.scale
+    if measured is not None:
+        starts = np.cumsum([0, *(column.n_inputs for column in columns)])
+        places = [start for start, column in zip(starts, columns, strict=False) if not column.categories]
+        numbers = standardizer_of(measured)
+        mean[places], scale[places] = numbers.mean, numbers.scale
     return Standardizer(mean, scale)

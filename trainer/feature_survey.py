@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import Cell, first_cell, only_truth, refusal, stripped, texts_of
+from trainer.cells import (
+    Cell,
+    as_array,
+    first_cell,
+    only_truth,
+    plain_numbers,
+    refusal,
+    stripped,
+    texts_of,
+    without_nan,
+)
 from trainer.columns import Column
 from trainer.errors import InputError
 from trainer.raw_table import Features, RawTable
@@ -53,23 +63,33 @@ class ColumnSurvey:
     bad: Cell | None = None
     texts: set[str] = field(default_factory=set)
 
-    def add(self, column: pl.Series, first_row: int, nan_is_missing: bool) -> None:
+    def add(self, column: pl.Series, first_row: int) -> None:
         """Look at a block that `stripped` has returned."""
         self.is_text = column.dtype == pl.String
-        numbers = column.cast(pl.Float64, strict=False)
-        present = column.is_not_null()
-        if nan_is_missing:
-            present &= numbers.is_not_nan().fill_null(True)
+        numbers, present = column.cast(pl.Float64, strict=False), column.is_not_null()
         self.n_cells += int(present.sum())
-        self.n_numbers += int((present & numbers.is_not_null()).sum())
+        self.n_numbers += len(column) - numbers.null_count()
         self.truth = self.truth and self.is_text and only_truth(column)
         if self.missing is None and not present.all():
-            cell = first_cell(column, present, first_row)
-            self.missing = None if cell is None else Cell(cell.row, None)
+            self.missing = first_cell(column, present, first_row)
         if self.bad is None:
             self.bad = first_cell(column, ~present | numbers.is_finite().fill_null(False), first_row)
         if (self.is_text or self.forced) and len(self.texts) <= MAX_CATEGORIES:
             self.texts.update(texts_of(column.filter(present).unique()).to_list())
+
+    @property
+    def has_too_many_texts(self) -> bool:
+        """Whether it can be no column of categories any more."""
+        return len(self.texts) > MAX_CATEGORIES
+
+    def add_plain(self, column: pl.Series) -> bool:
+        """Look at a block of text as the file has it if all of it is numbers; tell whether it is."""
+        if plain_numbers(column) is None:
+            return False
+        self.is_text, self.truth = True, False
+        self.n_cells += len(column)
+        self.n_numbers += len(column)
+        return True
 
     @property
     def is_categorical(self) -> bool:
@@ -90,7 +110,7 @@ class ColumnSurvey:
             raise InputError(f"{raw.path}: column {self.name!r} is missing in every row; leave it out with --drop")
         if not categorical:
             return Column(self.name)
-        if len(self.texts) > MAX_CATEGORIES:
+        if self.has_too_many_texts:
             what = f"column {self.name!r} holds over {MAX_CATEGORIES:,} categories"
             raise InputError(f"{raw.path}: {what}; fewer are accepted; leave it out with --drop")
         return Column(self.name, tuple(sorted(self.texts)))
@@ -116,9 +136,13 @@ class FeatureSurvey:
 
     def add(self, block: Features) -> None:
         """Look at the next rows."""
-        if isinstance(block, pl.DataFrame):
+        values = None if self._forced.any() else as_array(block)
+        if values is not None and _finite_columns(values).all():
+            self._has_numbers[:] = True
+        elif isinstance(block, pl.DataFrame):
             for survey, column in zip(self._columns, block, strict=True):
-                survey.add(stripped(self._raw.path, column), self.n_rows, self._impute)
+                if not (survey.has_too_many_texts and survey.add_plain(column)):
+                    self._add_cells(survey, stripped(self._raw.path, column))
         else:
             self._add_array(block)
         self.n_rows += len(block)
@@ -134,7 +158,10 @@ class FeatureSurvey:
             name = self._columns[j].name
             values = np.ascontiguousarray(block[:, j])
             column = pl.Series(name, values.astype(np.float64) if values.dtype.kind == "f" else values)
-            self._columns[j].add(column, self.n_rows, self._impute)
+            self._add_cells(self._columns[j], column)
+
+    def _add_cells(self, survey: ColumnSurvey, column: pl.Series) -> None:
+        survey.add(without_nan(column) if self._impute else column, self.n_rows)
 
     def _columns_to_look_at(self, block: np.ndarray) -> Sequence[int]:
         """Return the columns of categories, and those of numbers where not all are finite."""

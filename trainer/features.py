@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.cells import first_cell, numbers_of, refusal, require, stripped, texts_of
+from trainer.cells import (
+    as_array,
+    first_cell,
+    numbers_of,
+    plain_numbers,
+    refusal,
+    require,
+    stripped,
+    texts_of,
+    without_nan,
+)
 from trainer.columns import Column
 from trainer.feature_survey import FINITE
 from trainer.raw_table import Features, RawTable, listed
@@ -43,15 +53,21 @@ class FeatureReader:
         InputError
             For the first cell that is missing where it may not, not a finite number, or not a category that is known.
         """
-        if isinstance(block, np.ndarray) and not self._has_categories:
-            X = block.astype(np.float64, order="C")
-            if block.dtype.kind != "f" or np.isfinite(X).all():
+        values = None if self._has_categories else as_array(block)
+        if values is not None:
+            X = values.astype(np.float64, order="C", copy=isinstance(block, np.ndarray))
+            if values.dtype.kind != "f" or np.isfinite(X).all():
                 return X
         X = np.empty((len(block), len(self._columns)))
         for j, column in enumerate(self._columns):
-            cells = stripped(self._raw.path, _column(block, j, column.name))
+            cells = _column(block, j, column.name)
+            numbers = None if column.categories else plain_numbers(cells)
+            if numbers is not None:
+                X[:, j] = numbers.to_numpy()
+                continue
+            cells, may_miss = stripped(self._raw.path, cells), column.name in self._may_be_missing
             read = _categories if column.categories else _numbers
-            X[:, j] = read(self._raw, cells, column, column.name in self._may_be_missing, first_row)
+            X[:, j] = read(self._raw, without_nan(cells) if may_miss else cells, column, may_miss, first_row)
         return X
 
 
@@ -68,7 +84,7 @@ def _numbers(
     numbers = numbers_of(cells)
     good = numbers.is_finite().fill_null(False)
     if may_miss:
-        good |= cells.is_null() | numbers.is_nan().fill_null(False)
+        good |= cells.is_null()
     require(raw, cells, good, FINITE, first_row)
     return numbers.fill_null(np.nan).to_numpy()
 
@@ -76,8 +92,6 @@ def _numbers(
 def _categories(
     raw: RawTable, cells: pl.Series, column: Column, may_miss: bool, first_row: int
 ) -> npt.NDArray[np.float64]:
-    if cells.dtype.is_float():
-        cells = cells.fill_nan(None)
     if not may_miss:
         require(raw, cells, cells.is_not_null(), "", first_row)
     texts = texts_of(cells)

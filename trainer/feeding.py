@@ -1,11 +1,12 @@
 """How a run comes by its rows: all of them at once, or block by block where they do not fit into memory.
 
-Reading, checking and standardising a block is left to the stream that has it.
+Reading, checking and standardising a block is left to the source that has it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -16,12 +17,12 @@ from trainer.outcome import Samples
 from trainer.run import Run
 
 
-class Stream(Protocol):
-    """Rows to train on that are read block by block."""
+class BlockSource(Protocol):
+    """Rows to train on that are read block by block; `streamed_rows.Stream` is one."""
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Rows of each block; none has more than the first."""
+    def sizes(self) -> Sequence[int]:
+        """Rows of each block."""
         ...
 
     def samples(self, block: int) -> Samples:
@@ -56,7 +57,9 @@ class BlockFeed:
 
     Parameters
     ----------
-    stream : Stream
+    source : BlockSource
+    checked : function of X and Y
+        Returns rows as a run takes them, see `model.MLP.samples`.
     batch_size : int
         Rows in a step; the last step of a block takes what is left of it.
     seed : int or None
@@ -68,9 +71,15 @@ class BlockFeed:
     steps_per_epoch : int
     """
 
-    def __init__(self, stream: Stream, batch_size: int, seed: int | None) -> None:
-        self._stream, self._seed = stream, seed
-        self._steps = np.array([math.ceil(size / batch_size) for size in stream.sizes])
+    def __init__(
+        self,
+        source: BlockSource,
+        checked: Callable[[np.ndarray, np.ndarray], RunSamples],
+        batch_size: int,
+        seed: int | None,
+    ) -> None:
+        self._source, self._checked, self._seed = source, checked, seed
+        self._steps = np.array([math.ceil(size / batch_size) for size in source.sizes])
         self.steps_per_epoch = int(self._steps.sum())
         self._place: tuple[int, int] | None = None  # the epoch, and which of its blocks the run has
         self._reader = ThreadPoolExecutor(1, "block")
@@ -78,7 +87,7 @@ class BlockFeed:
 
     def first(self) -> Samples:
         """Return what a run starts with: a block, than which none is larger."""
-        return self._stream.samples(0)
+        return self._source.samples(int(np.argmax(self._source.sizes)))
 
     def enter(self, run: Run) -> int:
         """Give the run the block that its next step lies in; return how many steps are left of that block."""
@@ -87,10 +96,10 @@ class BlockFeed:
         index = int(np.searchsorted(ends, run.step, side="right"))
         if self._place != (run.period, index):
             block = self._block(int(order[index]))
-            run.feed(RunSamples(block.X, block.Y))
+            run.feed(self._checked(block.X, block.Y))
             self._place = run.period, index
             following = self._order(run.period + 1)[0] if index + 1 == len(order) else order[index + 1]
-            self._next = int(following), self._reader.submit(self._stream.samples, int(following))
+            self._next = int(following), self._reader.submit(self._source.samples, int(following))
         return int(ends[index]) - run.step
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -102,4 +111,4 @@ class BlockFeed:
     def _block(self, number: int) -> Samples:
         if self._next is not None and self._next[0] == number:
             return self._next[1].result()
-        return self._stream.samples(number)
+        return self._source.samples(number)

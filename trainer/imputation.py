@@ -39,6 +39,9 @@ def with_fills(columns: Sequence[Column], impute: Impute, blocks: Blocks) -> tup
     if impute == "median":
         numeric = [j for j, column in enumerate(columns) if not column.categories]
         fills[numeric] = _medians(numeric, blocks)
+    if np.isinf(fills).any():
+        name = columns[int(np.isinf(fills).argmax())].name
+        raise InputError(f"impute: the numbers of column {name!r} are too large for a mean; impute by the median")
     empty = np.flatnonzero(np.isnan(fills))
     if len(empty):
         name = columns[empty[0]].name
@@ -48,20 +51,22 @@ def with_fills(columns: Sequence[Column], impute: Impute, blocks: Blocks) -> tup
 
 def _means_and_modes(columns: Sequence[Column], blocks: Blocks) -> npt.NDArray[np.float64]:
     """Return the mean of each column of numbers and the most frequent category of the others; NaN of nothing."""
-    means, counts = np.zeros(len(columns)), np.zeros(len(columns))
+    origin, sums, counts = np.full(len(columns), np.nan), np.zeros(len(columns)), np.zeros(len(columns))
     frequencies = {j: np.zeros(len(column.categories), int) for j, column in enumerate(columns) if column.categories}
     for X in blocks():
         present = ~np.isnan(X)
-        n = present.sum(axis=0)
-        counts += n
-        # The mean of means, weighted: sums of large numbers would overflow.
-        inside = np.where(present, X - means, 0.0) / np.maximum(counts, 1)
-        means += inside.sum(axis=0)
+        counts += present.sum(axis=0)
+        # Relative to the first number of each column, so that a large offset does not cost digits.
+        unknown = np.flatnonzero(np.isnan(origin) & present.any(axis=0))
+        origin[unknown] = X[present[:, unknown].argmax(axis=0), unknown]
+        with np.errstate(over="ignore"):  # is looked at in the end
+            sums += np.where(present, X - origin, 0.0).sum(axis=0)
         for j, frequency in frequencies.items():
             frequency += np.bincount(X[present[:, j], j].astype(np.int64), minlength=len(frequency))
+    means = origin + sums / np.maximum(counts, 1)
     for j, frequency in frequencies.items():
-        means[j] = frequency.argmax()
-    return np.where(counts > 0, means, np.nan)
+        means[j] = frequency.argmax() if counts[j] else np.nan
+    return means
 
 
 def _medians(columns: Sequence[int], blocks: Blocks) -> npt.NDArray[np.float64]:

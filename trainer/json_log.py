@@ -44,7 +44,7 @@ def write_start(stream: IO[str], configuration: Mapping[str, Any], prepared: Pre
     start = {
         "event": "start",
         "configuration": configuration,
-        "rows": prepared.training.X.shape[0],
+        "rows": prepared.n_training,
         "validation_rows": 0 if validation is None else validation.X.shape[0],
         "features": [column.name for column in prepared.columns],
         "classes": list(prepared.classes),

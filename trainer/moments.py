@@ -59,6 +59,11 @@ class Moments:
         else:
             self._add_scaled(block)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all columns hold one number each."""
+        return bool(self._constant.all())
+
     def _add_scaled(self, block: npt.NDArray[np.float64]) -> None:
         """Do the same for rows of which some squares may overflow or vanish."""
         magnitude = np.maximum(np.abs(block).max(axis=0), np.abs(self._origin))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.coding import Coding, fit_inputs
-from trainer.columns import Column, encode
-from trainer.errors import InputError
-from trainer.imputation import with_fills
-from trainer.preprocessing import Standardizer, fit_standardizer, split
+from trainer.coding import Coding, fit_coding
+from trainer.columns import Column, encode, n_inputs_of
+from trainer.preprocessing import Standardizer, split
+from trainer.streamed_rows import BlockPlan, Stream, streamed_training_rows
 from trainer.table import Label, Rows, Table, Task
 from trainer.training import Samples
 
@@ -31,19 +31,19 @@ class Prepared:
         Rows to learn from, and rows that the score is measured on.
     validation : Samples or None
         Rows kept apart.
+    task, classes, columns, target_name, inputs, target, dropped
+        As in `predictor.Predictor`.
     points : float64 (n_samples, 2), or None
         The features of all rows, before standardisation, for pictures: where there are two columns, of numbers.
     labels : int64 (n_samples,), or None for a regression
-        Their classes.
-    task, classes, columns, target_name, inputs, target, dropped
-        As in `predictor.Predictor`.
+        Their classes. Of a table that is streamed there are no points and labels.
+    stream : Stream or None
+        The rows to learn from where a table is streamed; then `training` and `evaluated` have none.
     """
 
     training: Samples
     evaluated: Samples
     validation: Samples | None
-    points: np.ndarray | None
-    labels: np.ndarray | None
     task: Task
     classes: tuple[Label, ...]
     columns: tuple[Column, ...]
@@ -51,6 +51,14 @@ class Prepared:
     inputs: Standardizer | None
     target: Standardizer | None
     dropped: tuple[str, ...] = ()
+    points: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    stream: Stream | None = None
+
+    @property
+    def n_training(self) -> int:
+        """The number of rows to learn from."""
+        return self.training.X.shape[0] if self.stream is None else sum(self.stream.sizes)
 
 
 def prepare(
@@ -72,7 +80,7 @@ def prepare(
         rows have them; inputs that stand for categories stay 0 and 1.
     standardize_target : bool
         Whether the target of a regression is among them: counts are to stay counts.
-    validation : share of the rows that is kept apart, stratified by class, or None.
+    validation : share of the rows that is kept apart, or None; stratified by class unless the table is streamed.
     seed : of that choice.
     dtype : of the samples.
 
@@ -81,37 +89,22 @@ def prepare(
     InputError
         The share leaves no training or no validation row, or a target or a column nothing to learn from.
     """
-    y = table.y
-    assert y is not None
+    fitting: dict[str, Any] = {
+        "standardize": standardize,
+        "standardize_target": standardize_target,
+        "dtype": dtype,
+    }
+    if table.y is None:
+        return _prepare_stream(table, validation, seed, fitting)
     validates = None
     if validation is not None:
         validates = np.zeros(table.n_rows, dtype=bool)
-        validates[split(y, validation, seed=seed, stratify=table.task == "classify")[1]] = True
-    columns = table.columns
-    if table.impute is not None:
-        columns = with_fills(columns, table.impute, lambda: (X for X, _ in training_rows(table, validates)))
-    target = None
-    if table.task == "regress":
-        values = y if validates is None else y[~validates]
-        require_spread(table, values.min(), values.max())
-        target = fit_standardizer(values.reshape(-1, 1)) if standardize and standardize_target else None
-    inputs = fit_inputs(columns, (X for X, _ in training_rows(table, validates))) if standardize else None
-    coding = Coding(len(table.classes), columns, inputs, target, dtype)
+        validates[split(table.y, validation, seed=seed, stratify=table.task == "classify")[1]] = True
+    coding = fit_coding(table, lambda: training_rows(table, validates), **fitting)
     training, validated = _filled(table, coding, validates)
-    return Prepared(
-        training=training,
-        evaluated=training,
-        validation=validated,
-        points=encode(table.features(), columns) if _can_be_drawn(columns) else None,
-        labels=y if table.task == "classify" else None,
-        task=table.task,
-        classes=table.classes,
-        columns=columns,
-        target_name=table.target_name,
-        inputs=inputs,
-        target=target,
-        dropped=table.dropped,
-    )
+    points = encode(table.features(), coding.columns) if _can_be_drawn(coding.columns) else None
+    labels = table.y if table.task == "classify" else None
+    return _prepared(table, coding, training, validated, points=points, labels=labels)
 
 
 def training_rows(table: Table, validates: npt.NDArray[np.bool_] | None) -> Iterator[Rows]:
@@ -123,10 +116,28 @@ def training_rows(table: Table, validates: npt.NDArray[np.bool_] | None) -> Iter
         yield (X, y) if trains is None else (X[trains], y[trains])
 
 
-def require_spread(table: Table, least: float, most: float) -> None:
-    """Raise InputError where the target of a regression is the same in all training rows."""
-    if least == most:
-        raise InputError(f"target {table.target_name}: all training rows hold {least:g}, at least two values needed")
+def _prepare_stream(table: Table, validation: float | None, seed: int, fitting: dict[str, Any]) -> Prepared:
+    row_bytes = (n_inputs_of(table.columns) + (len(table.classes) or 1)) * np.dtype(fitting["dtype"]).itemsize
+    plan = BlockPlan(table.n_rows, row_bytes, validation, seed)
+    coding = fit_coding(table, lambda: streamed_training_rows(table, plan), **fitting)
+    stream = Stream(table, plan, coding)
+    return _prepared(table, coding, coding.room(0), stream.validation(), stream=stream)
+
+
+def _prepared(table: Table, coding: Coding, training: Samples, validation: Samples | None, **further: Any) -> Prepared:
+    return Prepared(
+        training=training,
+        evaluated=training,
+        validation=validation,
+        task=table.task,
+        classes=table.classes,
+        columns=coding.columns,
+        target_name=table.target_name,
+        inputs=coding.inputs,
+        target=coding.target,
+        dropped=table.dropped,
+        **further,
+    )
 
 
 def _can_be_drawn(columns: tuple[Column, ...]) -> bool:

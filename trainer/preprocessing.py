@@ -150,14 +150,7 @@ def split(
         a class that has several; if `seed` is negative.
     """
     n = len(y)
-    if not 0 < fraction < 1:
-        raise InputError(f"validation: {fraction!r} is no share; a number between 0 and 1 is accepted")
-    if seed < 0:
-        raise InputError(f"seed: {seed!r} is negative; a whole number from 0 is accepted")
-    n_validation = round(n * fraction)
-    if not 0 < n_validation < n:
-        side = "training" if n_validation else "validation"
-        raise InputError(f"validation: {fraction!r} of {n} rows leaves no {side} rows; one is needed")
+    n_validation = count_validation(n, fraction, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
     if stratify:
         labels, class_of_row = np.unique(y, return_inverse=True)
@@ -172,6 +165,19 @@ def split(
     validates = np.zeros(n, dtype=bool)
     validates[validation] = True
     return np.flatnonzero(~validates), np.flatnonzero(validates)
+
+
+def count_validation(n: int, fraction: float, seed: int) -> int:
+    """Return how many of `n` rows validate; raise InputError where there are none, or none to train, or no seed."""
+    if not 0 < fraction < 1:
+        raise InputError(f"validation: {fraction!r} is no share; a number between 0 and 1 is accepted")
+    if seed < 0:
+        raise InputError(f"seed: {seed!r} is negative; a whole number from 0 is accepted")
+    n_validation = round(n * fraction)
+    if not 0 < n_validation < n:
+        side = "training" if n_validation else "validation"
+        raise InputError(f"validation: {fraction!r} of {n} rows leaves no {side} rows; one is needed")
+    return n_validation
 
 
 def _stratified_quotas(counts: npt.NDArray[np.int64], total: int, fraction: float) -> npt.NDArray[np.int64]:

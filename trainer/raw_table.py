@@ -19,7 +19,7 @@ from trainer.errors import InputError
 from trainer.table import rows_in_cache
 
 MAX_LISTED = 8  # names in one message
-MAX_CELLS = 1 << 21  # of a block of typed columns: 16 MB of float64
+MAX_CELLS = 1 << 20  # of a block of typed columns: 8 MB of float64
 READ_ELEMENTS = 1 << 20  # of an array that are read from its file at once
 
 Features = pl.DataFrame | npt.NDArray[Any]

@@ -24,7 +24,7 @@ from trainer.features import FeatureReader
 from trainer.raw_table import RawRows, RawTable
 from trainer.table import Impute, Rows, Table, Targets, Task
 from trainer.table_files import open_features, open_table, require_known
-from trainer.targets import Target, TargetSurvey, coded_target, decide, surveyed, typed_target
+from trainer.targets import Target, TargetSurvey, coded_target, compact, decide, surveyed, typed_target, whole_target
 
 KEPT_BYTES = 64 << 20  # of float64 features: a file that has more of them is read again instead
 
@@ -202,7 +202,7 @@ def _look_through(
     for block, cells in raw.blocks(True):
         assert cells is not None
         if keep_target:
-            kept.append(cells)
+            kept.append(cells if raw.separator is None else compact(cells))
         else:
             seen.add(typed_target(raw, cells, task, features.n_rows))
         features.add(block)
@@ -210,8 +210,8 @@ def _look_through(
         raise InputError(f"{raw.path}: holds 1 row; training needs at least 2")
     if not keep_target:
         return seen, None
-    typed = typed_target(raw, pl.concat(kept), task)
-    return surveyed(typed), typed
+    typed = whole_target(raw, kept, task)
+    return surveyed(typed, task), typed
 
 
 def _readers(

@@ -19,7 +19,7 @@ from trainer.table import Label, Targets, Task
 
 MAX_GUESSED_CLASSES = 20
 MAX_EXACT_INTEGER = 2.0**53  # float64 holds every whole number up to here, and distinct ones stay distinct
-MAX_DISTINCT = 100_000  # of a target that is not kept
+MAX_DISTINCT = 100_000  # that are remembered of a target that is not kept, or not of classes
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ def decide(raw: RawTable, survey: TargetSurvey, task: Task | None) -> Target:
     return Target("classify", classes, reason)
 
 
-def surveyed(typed: pl.Series) -> TargetSurvey:
-    """Return what is seen of a whole target, however many distinct values it has."""
+def surveyed(typed: pl.Series, task: Task | None) -> TargetSurvey:
+    """Return what is seen of a whole target; of classes, however many there are."""
     if typed.dtype == pl.Float64:
         return TargetSurvey(len(typed), whole=False)
+    if task is None and typed.dtype == pl.Int64 and typed.n_unique() > MAX_DISTINCT:
+        return TargetSurvey(len(typed), overflows=True)
     return TargetSurvey(len(typed), distinct=set(typed.unique().to_list()))
 
 
@@ -112,7 +114,8 @@ def typed_target(raw: RawTable, cells: pl.Series, task: Task | None, first_row: 
 
     column = stripped(raw.path, cells)
     check(column.is_not_null(), "")
-    typed = column if raw.separator is None else _typed_text(raw, column, task)
+    is_text = raw.separator is not None and column.dtype == pl.String
+    typed = _typed_text(raw, column, task) if is_text else column
     if typed.dtype == pl.String and task == "regress":
         check(column.is_null(), "a number is needed to regress")
     if typed.dtype in (pl.String, pl.Boolean):
@@ -128,6 +131,29 @@ def typed_target(raw: RawTable, cells: pl.Series, task: Task | None, first_row: 
     if task == "classify":
         check(whole, "classes must be text, booleans or whole numbers up to 2**53")
     return numbers
+
+
+def whole_target(raw: RawTable, blocks: Sequence[pl.Series], task: Task | None) -> pl.Series:
+    """Return what `typed_target` does for all blocks together; those of a text file may be `compact`."""
+    of_text = [block.dtype == pl.String for block in blocks]
+    if raw.separator is None or all(of_text):
+        return typed_target(raw, pl.concat(blocks), task)
+    if not any(of_text):
+        common = pl.Int64 if all(block.dtype == pl.Int64 for block in blocks) else pl.Float64
+        try:
+            return typed_target(raw, pl.concat([block.cast(common) for block in blocks]), task)
+        except InputError:  # which names a number, where the cell that the file has is to be named
+            pass
+    return typed_target(raw, pl.concat([cells for _, cells in raw.blocks(True) if cells is not None]), task)
+
+
+def compact(cells: pl.Series) -> pl.Series:
+    """Return a block of text as Int64 or Float64 where all of it can be read so: a number takes half of a text."""
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = cells.cast(dtype, strict=False)
+        if not numbers.null_count():
+            return numbers
+    return cells
 
 
 def _typed_text(raw: RawTable, column: pl.Series, task: Task | None) -> pl.Series:
@@ -153,6 +179,10 @@ def coded_target(typed: pl.Series, target: Target) -> Targets:
 
 
 def _indices(typed: pl.Series, classes: Sequence[Label]) -> npt.NDArray[np.int64]:
-    known = pl.Series(classes, dtype=typed.dtype)
-    places = pl.Series(range(len(classes)), dtype=pl.Int64)
-    return typed.replace_strict(known, places, default=-1, return_dtype=pl.Int64).to_numpy().copy()
+    if typed.dtype == pl.String:
+        places = typed.cast(pl.Enum(list(map(str, classes))), strict=False).to_physical().cast(pl.Int64)
+        return places.fill_null(-1).to_numpy().copy()
+    values, labels = typed.cast(pl.Int64).to_numpy(), np.array(classes, dtype=np.int64)
+    found = np.searchsorted(labels, values).clip(max=len(labels) - 1)
+    found[labels[found] != values] = -1
+    return found

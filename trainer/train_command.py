@@ -182,7 +182,7 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
     """Train a network on prepared rows; `listening` holds the callbacks and the snapshots of `train_epochs`."""
     return train_epochs(
         model,
-        prepared.training,
+        prepared.stream or prepared.training,
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         terms=objective(
@@ -198,7 +198,7 @@ def train_prepared(model: MLP, prepared: Prepared, settings: Settings, **listeni
         batch_size=None if settings.article else settings.batch_size,
         shuffle=settings.shuffle,
         record_every=settings.log_every,
-        evaluated=prepared.evaluated,
+        evaluated=None if prepared.stream else prepared.evaluated,
         validation=prepared.validation,
         patience=settings.early_stopping,
         keep_best=settings.keep_best,
@@ -291,7 +291,7 @@ def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -
     if outcome.divergence is not None:
         messages.print(f"scratch-mlp: {divergence_of(outcome, job.settings)}")
         return
-    training = job.prepared.training
+    training = job.prepared.stream.samples(0) if job.prepared.stream else job.prepared.training
     for warning in training_warnings(job.predictor.model, training.X, training.Y, outcome.history):
         messages.print(f"scratch-mlp: warning: {warning}")
     if outcome.interrupted:

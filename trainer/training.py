@@ -11,7 +11,7 @@ from kernels.structs import Objective, Optimizer
 from trainer.checkpoints import Checkpoints
 from trainer.course import Course
 from trainer.errors import InputError
-from trainer.feeding import BlockFeed, Stream, WholeFeed
+from trainer.feeding import BlockFeed, BlockSource, WholeFeed
 from trainer.model import MLP
 from trainer.outcome import Callback, Outcome, Report, Samples
 from trainer.records import Records
@@ -27,7 +27,7 @@ MAX_SCORED = 16_384
 
 def train_epochs(
     model: MLP,
-    training: Samples | Stream,
+    training: Samples | BlockSource,
     *,
     epochs: int,
     learning_rate: float,
@@ -53,7 +53,7 @@ def train_epochs(
     ----------
     model : MLP
         Changed in place.
-    training : Samples, or Stream
+    training : Samples, or BlockSource
         Rows in memory, or in blocks that are read one after the other, in another order each epoch if `shuffle`.
     epochs : int
     learning_rate, schedule : see `schedules.learning_rates`; the rate is constant within an epoch.
@@ -88,7 +88,7 @@ def train_epochs(
     """
     if (keep_best or patience is not None) and validation is None:
         raise InputError("validation: None given, rows to watch accepted where training stops early or keeps the best")
-    feed = _feed_of(training, batch_size, shuffle=shuffle, seed=model.block_seed)
+    feed = _feed_of(model, training, batch_size, shuffle=shuffle)
     first = feed.first()
     evaluated = evaluated or _evaluated(first, whole=isinstance(feed, WholeFeed))
     scored = _spread(evaluated)
@@ -124,12 +124,14 @@ def train_epochs(
     return course.end(evaluated if scored is not evaluated else None, keep_best=keep_best)
 
 
-def _feed_of(training: Samples | Stream, batch_size: int | None, *, shuffle: bool, seed: int) -> WholeFeed | BlockFeed:
+def _feed_of(
+    model: MLP, training: Samples | BlockSource, batch_size: int | None, *, shuffle: bool
+) -> WholeFeed | BlockFeed:
     if isinstance(training, Samples):
         return WholeFeed(training, batch_size)
     if batch_size is None:
         raise InputError("batch_size: None given, a number of rows accepted where the rows come block by block")
-    return BlockFeed(training, batch_size, seed if shuffle else None)
+    return BlockFeed(training, model.samples, batch_size, model.block_seed if shuffle else None)
 
 
 def _evaluated(first: Samples, *, whole: bool) -> Samples:
