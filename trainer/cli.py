@@ -75,7 +75,10 @@ def train(
     ] = None,
     shuffle: Annotated[bool | None, typer.Option("--shuffle/--no-shuffle", help="Reorder the rows each epoch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Rate of the first epoch.")] = None,
-    solver: Annotated[str | None, typer.Option(help="sgd, momentum, nesterov, adam or adamw.")] = None,
+    solver: Annotated[
+        str | None,
+        typer.Option(help="sgd, momentum, nesterov, adam or adamw [default: adamw for classes of a table, else sgd]."),
+    ] = None,
     momentum: Annotated[float | None, typer.Option(help="Of the solvers momentum and nesterov.")] = None,
     weight_decay: Annotated[
         float | None, typer.Option(help="Of adamw: the share of the weights that a step takes off, times its rate.")
