@@ -88,7 +88,7 @@ _TABLE: dict[str, Any] = {
 _REGRESS: dict[str, Any] = _TABLE | {"loss": "mse", "learning_rate": 0.05, "l2": 0.3}
 # Gradients are as large as the counts, which are not standardised: the steps must not be.
 _COUNT: dict[str, Any] = _REGRESS | {"solver": "adam", "learning_rate": ADAM_LEARNING_RATE}
-# Two layers learn a spiral, which one does not; decay beside the step costs them less than a penalty of the same effect.
+# Two layers learn a spiral, which one does not; decay costs them less accuracy than a penalty of the same effect.
 _CLASSIFY: dict[str, Any] = _TABLE | {
     "hidden": (128, 64),
     "loss": "cross_entropy",
