@@ -80,6 +80,18 @@ def test_defaults_depend_on_data_and_task() -> None:
     assert {chosen.dtype for chosen in (plain, classes, numbers)} == {"float32"}
 
 
+def test_classes_of_a_table_are_trained_by_adamw_unless_another_solver_is_asked_for() -> None:
+    chosen = settings(data="t.csv")
+    assert (chosen.hidden, chosen.solver, chosen.schedule) == ((128, 64), "adamw", "cosine")
+    assert (chosen.learning_rate, chosen.weight_decay, chosen.l2) == (3e-3, 0.5, 0.0)
+    assert settings(data="t.csv", solver="adamw") == chosen
+    assert settings(data="t.csv", weight_decay=0.1).weight_decay == 0.1
+    for solver, rate in (("sgd", 0.1), ("nesterov", 0.1), ("adam", 1e-3)):
+        other = settings(data="t.csv", solver=solver)
+        assert (other.hidden, other.schedule, other.learning_rate, other.l2) == ((64,), "constant", rate, 0.3)
+    assert settings(solver="adamw").weight_decay == Settings.weight_decay
+
+
 def test_counts_are_trained_by_adam_whose_steps_do_not_grow_with_them() -> None:
     counts = settings(data="t.csv", task="regress", loss="poisson")
     assert (counts.solver, counts.learning_rate) == ("adam", 1e-3)

@@ -127,7 +127,11 @@ def train(
         typer.Option("--shuffle/--no-shuffle", rich_help_panel=TRAINING, help="Reorder the rows each epoch."),
     ] = None,
     solver: Annotated[
-        str | None, typer.Option(rich_help_panel=TRAINING, help="sgd, momentum, nesterov, adam or adamw.")
+        str | None,
+        typer.Option(
+            rich_help_panel=TRAINING,
+            help="sgd, momentum, nesterov, adam or adamw [default: adamw for classes of a table, else sgd].",
+        ),
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(rich_help_panel=TRAINING, help="Rate of the first epoch.")
