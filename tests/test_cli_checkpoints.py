@@ -82,7 +82,7 @@ def test_a_process_that_is_killed_goes_on_from_its_last_checkpoint(folder: Path)
 
 
 def test_a_training_that_was_done_is_trained_longer_with_a_constant_rate() -> None:
-    constant = ("train", "t.csv", "--log-every", "5", "--quiet")
+    constant = ("train", "t.csv", "--schedule", "constant", "--log-every", "5", "--quiet")
     assert call(*constant, "--epochs", "9", "--save", "whole.safetensors") == 0
     assert call(*constant, "--epochs", "4", "--checkpoint", "run.safetensors") == 0
     assert call("train", "--resume", "run.safetensors", "--epochs", "9") == 0
@@ -92,7 +92,8 @@ def test_a_training_that_was_done_is_trained_longer_with_a_constant_rate() -> No
 
 
 def test_the_data_may_have_moved_but_not_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("train", "t.csv", "--epochs", "3", "--checkpoint", "run.safetensors", "--quiet") == 0
+    given = ("--epochs", "3", "--schedule", "constant", "--checkpoint", "run.safetensors", "--quiet")
+    assert call("train", "t.csv", *given) == 0
     Path("t.csv").rename("moved.csv")
     assert call("train", "moved.csv", "--resume", "run.safetensors", "--epochs", "4") == 0
     Path("moved.csv").write_text(TABLE + "1,2,x\n")

@@ -48,7 +48,7 @@ def test_every_data_set_can_be_trained_on(name: str, capsys: pytest.CaptureFixtu
 def test_what_is_written_is_the_same_table_when_it_is_read(name: str, suffix: str) -> None:
     assert call("data", name, f"t.{suffix}") == 0
     written, table = read_table(f"t.{suffix}"), dataset_table(name)
-    np.testing.assert_array_equal(written.X, table.X)
+    np.testing.assert_array_equal(written.features(), table.features())
     np.testing.assert_array_equal(written.y, table.y)
     assert (written.classes, written.columns, written.task) == (table.classes, table.columns, table.task)
     assert os.listdir() == [f"t.{suffix}"]
@@ -58,7 +58,7 @@ def test_tabs_separate_the_columns_of_tsv(capsys: pytest.CaptureFixture[str]) ->
     assert call("data", "iris", "t.TSV") == 0
     assert capsys.readouterr().out == "written: t.TSV: 150 rows, 4 features, 3 classes\n"
     frame = pl.read_csv("t.TSV", separator="\t")
-    np.testing.assert_array_equal(frame.drop("class").to_numpy(), dataset_table("iris").X)
+    np.testing.assert_array_equal(frame.drop("class").to_numpy(), dataset_table("iris").features())
     assert frame["class"].unique(maintain_order=True).to_list() == ["setosa", "versicolor", "virginica"]
 
 

@@ -42,9 +42,9 @@ def test_a_data_set_is_a_table(name: str) -> None:
     table = dataset_table(name)
     assert table.classes == CLASSES[name]
     assert table.task == ("classify" if table.classes else "regress")
-    assert table.X.dtype == np.float64
-    assert table.X.flags.c_contiguous
-    assert table.X.shape == (len(table.y), len(table.columns))
+    assert table.features().dtype == np.float64
+    assert table.features().flags.c_contiguous
+    assert table.features().shape == (len(table.y), len(table.columns))
     assert len(set(table.feature_names)) == len(table.columns)
     assert all(type(label) in (str, int) for label in table.classes)
     if table.classes:
@@ -55,22 +55,22 @@ def test_a_data_set_is_a_table(name: str) -> None:
 def test_classes_are_named_by_where_their_points_lie() -> None:
     def means(name: str) -> dict[object, np.ndarray]:
         table = dataset_table(name)
-        return {label: table.X[table.y == i].mean(axis=0) for i, label in enumerate(table.classes)}
+        return {label: table.features()[table.y == i].mean(axis=0) for i, label in enumerate(table.classes)}
 
     assert means("gaussians")["upper right"].min() > 1
     assert means("moons")["upper"][1] > means("moons")["lower"][1]
     circles, spiral, xor = dataset_table("circles"), dataset_table("spiral"), dataset_table("xor")
-    assert np.hypot(*circles.X[circles.y == 0].T).max() < 2.5
-    ends = spiral.X[np.argsort(np.hypot(*spiral.X.T))[-2:]]
-    labels = [spiral.classes[i] for i in spiral.y[np.argsort(np.hypot(*spiral.X.T))[-2:]]]
+    assert np.hypot(*circles.features()[circles.y == 0].T).max() < 2.5
+    ends = spiral.features()[np.argsort(np.hypot(*spiral.features().T))[-2:]]
+    labels = [spiral.classes[i] for i in spiral.y[np.argsort(np.hypot(*spiral.features().T))[-2:]]]
     assert sorted(zip(np.sign(ends[:, 0]).tolist(), labels, strict=True)) == [(-1, "left arm"), (1, "right arm")]
-    np.testing.assert_array_equal(xor.y, np.prod(np.sign(xor.X), axis=1) < 0)
+    np.testing.assert_array_equal(xor.y, np.prod(np.sign(xor.features()), axis=1) < 0)
 
 
 @pytest.mark.parametrize("name", sorted(OF_SKLEARN))
 def test_real_tables_are_scikit_learns(name: str) -> None:
     table, loaded = dataset_table(name), getattr(theirs, f"load_{name}")()
-    np.testing.assert_array_equal(table.X, loaded.data)
+    np.testing.assert_array_equal(table.features(), loaded.data)
     assert table.feature_names == tuple(loaded.feature_names)
     labels = np.array(table.classes)[table.y] if table.classes else table.y
     np.testing.assert_array_equal(labels, loaded.target_names[loaded.target] if table.classes else loaded.target)
@@ -79,7 +79,7 @@ def test_real_tables_are_scikit_learns(name: str) -> None:
 def test_what_is_asked_of_a_drawing_reaches_it() -> None:
     table = dataset_table("moons", Drawing(samples=40, noise=0.25, seed=7))
     X, y = datasets.moons(40, 7, noise=0.25)
-    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.features(), X)
     np.testing.assert_array_equal(table.y, 1 - y)  # classes are sorted
     np.testing.assert_array_equal(dataset_table("plane", Drawing(seed=3)).y, datasets.plane(random_state=3)[1])
 
