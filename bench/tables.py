@@ -27,11 +27,11 @@ from bench.estimators import table_of
 from bench.machine import processor_name
 from bench.table_files import CSV_FEATURES, CSV_ROWS, PICTURES, SIDE, write_large_csv, write_pictures
 from trainer.errors import InputError
+from trainer.from_settings import build_predictor, prepare_rows, train_prepared
 from trainer.preparation import Prepared
 from trainer.settings import Settings, resolve
 from trainer.tables import read_table
 from trainer.terms import objective, optimizer
-from trainer.train_command import build_predictor, prepare_rows, train_prepared
 
 ROUNDS = 5
 EPOCHS = 3  # of a sample

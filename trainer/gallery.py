@@ -12,10 +12,10 @@ from rich.console import Console
 from trainer.console import training_display
 from trainer.dataset_tables import dataset_table
 from trainer.diagnosis import divergence_message
+from trainer.from_settings import build_predictor, prepare_rows, train_prepared
 from trainer.pictures import N_FRAMES, Wanted, frame_epochs, save_training_animation
 from trainer.progress import Tell, part_of, progress_display
 from trainer.settings import resolve
-from trainer.train_command import build_predictor, prepare_rows, train_prepared
 from trainer.training import Callback, Report
 
 EPOCHS_LIKE_A_FRAME = 5_000  # that take about as long to train as one frame to draw
