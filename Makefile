@@ -1,4 +1,4 @@
-# make train | test | bench | bench-peers | bench-estimators | lint | clean: each makes .venv if need be.
+# make train | test | bench | bench-peers | bench-estimators | bench-tables | lint | clean: each makes .venv if need be.
 # PYTHON chooses the interpreter.
 
 PYTHON ?= python3
@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: train test bench bench-peers bench-estimators lint clean
+.PHONY: train test bench bench-peers bench-estimators bench-tables lint clean
 
 train: $(VENV)/installed
 	$(BIN)/scratch-mlp train xor --backend numba --plots plots --gif plots/training.gif
@@ -25,6 +25,9 @@ bench-peers: $(VENV)/installed-peers
 bench-estimators: $(VENV)/installed-bench
 	$(BIN)/python -m bench.estimators
 	$(BIN)/python -m bench.estimators --accuracy
+
+bench-tables: $(VENV)/installed-bench
+	$(BIN)/python -m bench.tables
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -26,16 +26,19 @@ from rich.table import Table
 from bench.estimators import table_of
 from bench.machine import processor_name
 from bench.table_files import CSV_FEATURES, CSV_ROWS, PICTURES, SIDE, write_large_csv, write_pictures
+from trainer.checkpoint_file import write_checkpoint
+from trainer.checkpoints import DEFAULT_EVERY, Checkpoints, parse_every
 from trainer.errors import InputError
 from trainer.from_settings import build_predictor, prepare_rows, train_prepared
 from trainer.preparation import Prepared
 from trainer.settings import Settings, resolve
+from trainer.standing import Standing
 from trainer.tables import read_table
 from trainer.terms import objective, optimizer
 
 ROUNDS = 5
 EPOCHS = 3  # of a sample
-READING_FLOOR, EPOCH_FLOOR, MEMORY_FLOOR = 150, 0.7, 2.5
+READING_FLOOR, EPOCH_FLOOR, CHECKPOINT_FLOOR, MEMORY_FLOOR = 150, 0.7, 1, 2.5
 ADAM: dict[str, Any] = {"hidden": (128,), "solver": "adam", "batch_size": 128, "epochs": EPOCHS}
 STATUS, RESET_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -104,6 +107,7 @@ def readings_of_pictures(folder: Path) -> list[Reading]:
         Reading(f"{layers}, epoch of the command", median(whole), "s"),
         Reading(f"{layers}, its steps alone", median(bare), "s"),
         Reading(f"{layers}, rate of both", median(b / w for b, w in zip(bare, whole, strict=True)), "", EPOCH_FLOOR),
+        reading_of_checkpoints(prepared, settings, folder / "run.safetensors", layers),
     ]
 
 
@@ -128,6 +132,18 @@ def seconds_of_bare_epoch(prepared: Prepared, settings: Settings) -> float:
     )
     run.advance(np.full(1, settings.learning_rate))  # period 0 is recorded
     return seconds_of(lambda: run.advance(np.full(settings.epochs, settings.learning_rate))) / settings.epochs
+
+
+def reading_of_checkpoints(prepared: Prepared, settings: Settings, path: Path, layers: str) -> Reading:
+    """Return the share of the time that a training spends on checkpoints at the default interval."""
+    predictor, standings = build_predictor(prepared, settings), list[Standing]()
+    interval, _ = parse_every(DEFAULT_EVERY)
+    assert interval is not None
+    train_prepared(predictor.model, prepared, settings, checkpoints=Checkpoints(standings.append, seconds=interval))
+    write = partial(write_checkpoint, path, predictor, standings[-1], configuration={}, fingerprint=None)
+    seconds = median(seconds_of(write) for _ in range(ROUNDS))
+    name = f"{layers}, checkpoints each {DEFAULT_EVERY}"
+    return Reading(name, 100 * seconds / interval, "% of the time", CHECKPOINT_FLOOR, less_is_better=True)
 
 
 # ---- memory
