@@ -146,7 +146,8 @@ def table_of_arrays(
         return X if places is None else X[:, places], y
 
     def blocks(with_target: bool) -> Iterator[RawRows]:
-        at_once, step = max(1, READ_ELEMENTS // max(1, len(names))), rows_in_cache(len(names))
+        step = rows_in_cache(len(names))
+        at_once = step * max(1, READ_ELEMENTS // (step * max(1, len(names))))
         for start in range(0, features.shape[0], at_once):
             X, y = rows(start, min(start + at_once, features.shape[0]), with_target)
             for first in range(0, len(X), step):
