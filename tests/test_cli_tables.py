@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from array_files import write_idx
 from command_line import call, read_records, run
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
@@ -162,3 +163,40 @@ def test_the_xor_model_predicts_points_of_a_file(tmp_path: Path) -> None:
         "signs differ",
         "signs differ",
     ]
+
+
+def write_npy(frame: pl.DataFrame) -> str:
+    np.save("X.npy", frame.drop("kind").to_numpy())
+    np.save("y.npy", frame["kind"].to_numpy())
+    return "X.npy"
+
+
+def write_images(frame: pl.DataFrame) -> str:
+    write_idx(Path("images-idx3-ubyte.gz"), frame.drop("kind").to_numpy().astype(np.uint8).reshape(-1, 8, 8))
+    write_idx(Path("labels-idx1-ubyte"), frame["kind"].to_numpy().astype(np.uint8))
+    return "images-idx3-ubyte.gz"
+
+
+def write_tsv(frame: pl.DataFrame) -> str:
+    frame.write_csv("table.tsv", separator="\t")
+    return "table.tsv"
+
+
+@pytest.mark.parametrize("write", [write_npy, write_images, write_tsv])
+def test_every_kind_of_file_trains_as_csv_does(write: Callable[[pl.DataFrame], str]) -> None:
+    frame = frame_of(load_digits())
+    frame.write_csv("table.csv")
+    records = []
+    for path in ("table.csv", write(frame)):
+        assert call("train", path, "--epochs", 2, "--validation", 0.2, "--history", "h.json", "--quiet") == 0
+        records.append(read_records(Path("h.json")))
+    assert records[0] == records[1]
+
+
+def test_categories_gaps_and_columns_to_drop_are_options(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i},{['red', 'blue', 'green'][i % 3]},{i % 2 or ''},{i % 4},{'uv'[i % 3 == 1]}" for i in range(60)]
+    Path("t.csv").write_text("\n".join(["id,colour,size,floor,kind", *rows]))
+    options = ("--drop", "id", "--categorical", "floor", "--impute", "median")
+    assert call("train", "t.csv", *options, "--history", "h.json", "--epochs", 60) == 0
+    assert "network 8-64-2" in capsys.readouterr().out  # 3 colours, the size, and 4 floors
+    assert read_records(Path("h.json"))[-1]["accuracy"] == 1

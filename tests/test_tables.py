@@ -106,6 +106,10 @@ def test_harmless_peculiarities_of_csv_change_nothing(write: Write, text: bytes)
     assert table.classes == ("u", "v")
 
 
+def test_a_name_like_the_first_bytes_of_a_compressed_file_is_a_name(write: Write) -> None:
+    assert read_table(write("x^2,y\n1,u\n2,v\n")).feature_names == ("x^2",)
+
+
 def test_booleans_are_features(write: Write, tmp_path: Path) -> None:
     pl.DataFrame({"a": [True, False], "y": ["u", "v"]}).write_parquet(tmp_path / "b.parquet")
     for path in (write("a,y\nTrue,u\nfalse,v\n"), tmp_path / "b.parquet"):

@@ -18,6 +18,9 @@ from trainer.raw_table import FrameFile, first_line, require_names
 
 PIECE_BYTES = 1 << 20  # parsed, a piece takes twenty times this
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip and Zstandard
+
 
 def open_csv(path: Path, separator: str) -> FrameFile:
     """Return the records of a file of text as columns of text, header taken off, blank lines at the end ignored."""
@@ -65,10 +68,14 @@ def _parsed(path: Path, separator: str) -> Iterator[pl.DataFrame]:
 
 
 def _cells(path: Path, separator: str, content: bytes) -> pl.DataFrame:
-    # All as text, header included: polars would rename duplicate names and let one cell type a whole column.
+    if content.startswith(COMPRESSED):
+        raise InputError(f"{path}: cannot be parsed as a {path.suffix.lower()} file: it is compressed; unpack it first")
+    # All as text, header included: polars would rename duplicate names and let one cell type a whole column. After a
+    # byte order mark it does not take the first bytes for those of a compressed file: "x^" are.
+    marked = content if content.startswith(BYTE_ORDER_MARK) or not content else BYTE_ORDER_MARK + content
     try:
-        return pl.read_csv(content, separator=separator, has_header=False, infer_schema_length=0)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        return pl.read_csv(marked, separator=separator, has_header=False, infer_schema_length=0)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = _ragged_record(path, separator) or first_line(error)
     raise InputError(f"{path}: cannot be parsed as a {path.suffix.lower()} file: {reason}")
 

@@ -51,9 +51,10 @@ class Moments:
         differences = np.subtract(block, self._origin, out=self._differences[: len(block)])
         mean, squares = _about_the_mean(differences)
         vanishing = np.flatnonzero(squares < 2.0 ** (-2 * MODERATE))
-        if (block[:, vanishing] == self._origin[vanishing]).all():
+        steady, shifts = block[:, vanishing], np.abs(mean[vanishing])
+        if (steady == steady[0]).all() and ((shifts == 0) | (shifts > 2.0**-MODERATE)).all():
             varies = np.ones(len(mean), dtype=bool)
-            varies[vanishing] = False
+            varies[vanishing] = shifts != 0
             self._constant[varies] = False
             self._merge(len(block), np.where(varies, 0, OF_ZERO), mean, squares)
         else:
@@ -101,8 +102,8 @@ def _about_the_mean(differences: npt.NDArray[np.float64]) -> tuple[Vector, Vecto
     mean = differences.sum(axis=0) / n
     differences -= mean
     rest = differences.sum(axis=0) / n  # what rounding left of the mean
-    np.square(differences, out=differences)
-    return mean + rest, np.maximum(differences.sum(axis=0) - n * rest**2, 0.0)
+    squares = np.einsum("ij,ij->j", differences, differences)
+    return mean + rest, np.maximum(squares - n * rest**2, 0.0)
 
 
 def _exponents(magnitudes: Vector) -> npt.NDArray[np.int_]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
 import zipfile
 from collections.abc import Collection
 from gzip import GzipFile
@@ -17,6 +19,9 @@ from trainer.raw_table import ArrayFile, first_line, listed
 
 MAX_DEFLATION = 1032  # bytes that one byte of a deflated stream can become
 CHUNK_BYTES = 1 << 20
+# By the version of the format: how many bytes the length of the header has, and what reads them both.
+HEADERS = {(1, 0): (2, np.lib.format.read_array_header_1_0), (2, 0): (4, np.lib.format.read_array_header_2_0)}
+MAX_HEADER_BYTES = 1 << 16
 
 
 def open_npy(path: Path) -> ArrayFile:
@@ -25,12 +30,10 @@ def open_npy(path: Path) -> ArrayFile:
         with path.open("rb") as file:
             shape, fortran_order, dtype = _header(file)
             start = file.tell()
+        _require_size(shape, dtype, path.stat().st_size - start)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as NPY without pickles: {first_line(error)}") from None
-    need, size = math.prod(shape) * dtype.itemsize, path.stat().st_size - start
-    if need != size:
-        raise InputError(f"{path}: cannot be read as NPY: shape {shape} of {dtype} is {need} bytes, it holds {size}")
-    if fortran_order and len(shape) > 1 and size:
+    if fortran_order and len(shape) > 1 and 0 not in shape:
         columns = np.memmap(path, dtype, "r", start, shape, "F")
         return ArrayFile(path, shape, dtype, lambda first, last: columns[first:last], on_disk=False)
     return array_on_disk(path, start, shape, dtype)
@@ -81,10 +84,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file_size: int) -> 
         raise ValueError(f"{info.filename!r} cannot be {info.file_size} bytes long")
     with archive.open(info) as file:
         shape, fortran_order, dtype = _header(file)
-        need, size = math.prod(shape) * dtype.itemsize, info.file_size - file.tell()
-        if need != size:
-            raise ValueError(f"{info.filename!r}: shape {shape} of {dtype} is {need} bytes, it holds {size}")
-        content = read_bytes(file, need)
+        size = info.file_size - file.tell()
+        _require_size(shape, dtype, size)
+        content = read_bytes(file, size)
         file.read(1)  # at the end the archive's checksum is looked at
     return np.ndarray(shape, dtype, content, order="F" if fortran_order else "C")
 
@@ -102,18 +104,29 @@ def read_bytes(file: IO[bytes] | GzipFile, need: int) -> npt.NDArray[np.uint8]:
     return content
 
 
+def _require_size(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> None:
+    if math.prod(shape) * dtype.itemsize != size:
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} is not {size} bytes long")
+
+
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of an array; raise ValueError where it is none, or one of Python objects."""
     version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
+    if version not in HEADERS:
         raise ValueError(f"version {version} of the format is not known")
+    n_bytes, read = HEADERS[version]
+    length = file.read(n_bytes)
+    if int.from_bytes(length, "little") > MAX_HEADER_BYTES:  # or memory would be taken for all that is promised
+        raise ValueError("the header is damaged: it is too long")
+    content = io.BytesIO(length + file.read(int.from_bytes(length, "little")))
     try:
-        shape, fortran_order, dtype = readers[version](file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, fortran_order, dtype = read(content)
     except Exception as error:  # the header is an expression; what is wrong with it shows in many ways
         raise ValueError(f"the header is damaged: {first_line(error)}") from None
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
-    if not dtype.itemsize or min(shape, default=0) < 0:
-        raise ValueError(f"the header is damaged: shape {shape} of {dtype}")
+    if not dtype.itemsize or min(shape, default=0) < 0 or max(shape, default=0) >= 2**63:
+        raise ValueError("the header is damaged: there is no such shape")
     return shape, fortran_order, dtype

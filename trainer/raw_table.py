@@ -22,6 +22,9 @@ MAX_LISTED = 8  # names in one message
 MAX_CELLS = 1 << 20  # of a block of typed columns: 8 MB of float64
 READ_ELEMENTS = 1 << 20  # of an array that are read from its file at once
 
+# Of Unicode: an array of text may hold any number in place of a character.
+LAST_CHARACTER, SURROGATES = 0x10FFFF, (0xD800, 0xDFFF)
+
 Features = pl.DataFrame | npt.NDArray[Any]
 # Some rows: the features, and the target where it is wanted.
 RawRows = tuple[Features, pl.Series | None]
@@ -147,11 +150,12 @@ def table_of_arrays(
     def rows(first: int, last: int, with_target: bool = True) -> RawRows:
         X = features.rows(first, last)
         X = X.reshape(len(X), -1)
-        y = _series(target_name, targets.rows(first, last)) if with_target and targets is not None else None
+        y = _series(targets, target_name, first, last) if with_target and targets is not None else None
         return X if places is None else X[:, places], y
 
     def blocks(with_target: bool) -> Iterator[RawRows]:
-        at_once, step = max(1, READ_ELEMENTS // max(1, len(names))), rows_in_cache(len(names))
+        step = rows_in_cache(len(names))
+        at_once = step * max(1, READ_ELEMENTS // (step * max(1, len(names))))
         for start in range(0, features.shape[0], at_once):
             X, y = rows(start, min(start + at_once, features.shape[0]), with_target)
             for first in range(0, len(X), step):
@@ -165,9 +169,23 @@ def table_of_arrays(
     )  # fmt: skip
 
 
-def _series(name: str | None, values: npt.NDArray[Any]) -> pl.Series:
+def _series(file: ArrayFile, name: str | None, first: int, last: int) -> pl.Series:
+    values = file.rows(first, last)
+    if values.dtype.kind == "U":
+        return pl.Series(name or "", texts_in(file, first, last), dtype=pl.String)
     native = np.float64 if values.dtype.kind == "f" else values.dtype.newbyteorder("=")
     return pl.Series(name or "", values.astype(native))
+
+
+def texts_in(file: ArrayFile, first: int, last: int) -> list[str]:
+    """Return items of an array of text; raise InputError where one is none."""
+    values = file.rows(first, last)
+    native = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("=")))
+    codes = native.view(np.uint32) if native.size else np.zeros(0, np.uint32)
+    if ((codes > LAST_CHARACTER) | ((codes >= SURROGATES[0]) & (codes <= SURROGATES[1]))).any():
+        raise InputError(f"{file.path}: an array of text is damaged: it holds what is no character")
+    texts: list[str] = native.tolist()
+    return texts
 
 
 def require_names(path: Path, names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from trainer.raw_table import (
     require_targets,
     table_of_arrays,
     table_of_frames,
+    texts_in,
 )
 
 TARGET_NAMES = ("target", "label", "class", "y")
@@ -173,7 +174,7 @@ def _array_names(path: Path, X: ArrayFile, labels: ArrayFile | None, default: li
     if labels.dtype.kind != "U" or labels.shape != X.shape[1:]:
         found = f"shape {labels.shape} and dtype {labels.dtype}"
         raise InputError(f"{path}: array 'feature_names' has {found}; {X.shape[1]} texts are needed")
-    names: list[str] = labels.rows(0, X.shape[1]).tolist()
+    names = texts_in(labels, 0, X.shape[1])
     require_names(path, names)
     return names
 
