@@ -37,7 +37,7 @@ from trainer.tables import read_table
 from trainer.terms import objective, optimizer
 
 ROUNDS = 5
-EPOCHS = 3  # of a sample
+EPOCHS = 10  # of a sample: what a training does once, such as measuring all rows, is shared out among them
 READING_FLOOR, EPOCH_FLOOR, CHECKPOINT_FLOOR, MEMORY_FLOOR = 150, 0.7, 1, 2.5
 ADAM: dict[str, Any] = {"hidden": (128,), "solver": "adam", "batch_size": 128, "epochs": EPOCHS}
 STATUS, RESET_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")

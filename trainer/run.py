@@ -34,7 +34,7 @@ from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_o
 from trainer.parameters import split_layers
 from trainer.threads import run_together, threads_that_pay
 
-ROWS_MEASURED_AT_ONCE = 16_384
+ROWS_MEASURED_AT_ONCE = 8_192
 OF_EVALUATED = [RECORD_COLUMNS.index("eval_loss"), RECORD_COLUMNS.index("eval_accuracy")]
 
 
@@ -131,7 +131,9 @@ class Run:
         self._optimizer = self._with_memory(optimizer)
         self.period = self.step = 0
         self._sums = np.zeros(3)
-        self.measure()  # compiles, or loads what was compiled, before anything is timed
+        self._compiled = False
+        self.measure()  # compiles, or loads what was compiled, in one thread and before anything is timed
+        self._compiled = True
 
     @property
     def threads(self) -> int:
@@ -201,7 +203,7 @@ class Run:
                 careful,
             )
 
-        alone = careful or not learning_rates.size
+        alone = careful or (not learning_rates.size and not self._compiled)
         team = team_of_one(self._workspace) if alone else team_of_all(self._workspace)
         progress = run_together([partial(train, workspace) for workspace in team])[0]
         return progress, table[: progress.records]

@@ -22,7 +22,7 @@ __all__ = ["Callback", "Outcome", "Report", "Samples", "train_epochs"]
 
 # The records tell the score of at most so many of the training rows, for measuring all of them takes a third as long as
 # training on them.
-MAX_SCORED = 16_384
+MAX_SCORED = 8_192
 
 
 def train_epochs(
