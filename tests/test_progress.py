@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -16,7 +17,9 @@ from trainer.columns import numeric_columns
 from trainer.model import MLP
 from trainer.predict_command import prediction_table
 from trainer.predictor import Predictor
+from trainer.preparation import prepare
 from trainer.progress import ROWS_IN_A_BLOCK, loading_display, part_of, rows_in_blocks, say_nothing
+from trainer.tables import read_table
 from trainer.train_command import run_training
 
 
@@ -99,3 +102,23 @@ def test_the_gallery_counts_trainings_and_frames_of_all_its_pictures() -> None:
     assert text.count("written: ") == len(gallery.EXHIBITS) == len(os.listdir("pictures"))
     shares = [int(share) for share in re.findall(r"(\d+)%", text)]
     assert shares == sorted(shares)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "X.npy"])
+def test_reading_tells_of_rows_up_to_the_last(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.csv_file.PIECE_BYTES", 1 << 12)
+    frame = pl.DataFrame({"a": range(3000), "b": range(3000), "kind": ["x", "y", "z"] * 1000})
+    frame.write_csv("t.csv")
+    frame.write_parquet("t.parquet")
+    np.save("X.npy", frame.drop("kind").to_numpy())
+    np.save("y.npy", np.arange(3000) % 3)
+    told: list[tuple[float, float]] = []
+    table = read_table(name, tell=lambda done, total: told.append((done, total)))
+    done, total = np.array(told).T
+    ends = np.flatnonzero(np.diff(done, append=0) <= 0)  # it is told anew for each pass
+    assert (done[ends] == 3000).all()
+    assert (done <= total).all()
+    assert np.abs(total / 3000 - 1).max() < 0.2
+    n_told = len(told)
+    prepare(table, standardize=True, validation=None, seed=0, dtype="float32")
+    assert len(told) == n_told or told[-1][0] == 3000

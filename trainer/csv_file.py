@@ -25,15 +25,17 @@ COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip and Zstandard
 def open_csv(path: Path, separator: str) -> FrameFile:
     """Return the records of a file of text as columns of text, header taken off, blank lines at the end ignored."""
     first = next(_parsed(path, separator))
-    if path.stat().st_size <= PIECE_BYTES:
+    n_pieces = path.stat().st_size / PIECE_BYTES
+    if n_pieces <= 1:
+        alone = first.height
         return FrameFile(
-            path, first.columns, first.height, lambda columns: iter([first.select(columns)]), None, separator
+            path, first.columns, alone, alone, lambda columns: iter([first.select(columns)]), None, separator
         )
 
     def frames(columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         return (frame.select(columns) for frame in _parsed(path, separator))
 
-    return FrameFile(path, first.columns, None, frames, None, separator)
+    return FrameFile(path, first.columns, None, n_pieces * first.height, frames, None, separator)
 
 
 def line_of(path: Path, separator: str, name: str, row: int, cell: str) -> str:

@@ -13,13 +13,14 @@ from trainer.checks import check_choice
 from trainer.dataset_tables import DATASET_NAMES, Drawing, dataset_table, suggestion
 from trainer.errors import InputError
 from trainer.fingerprint import fingerprint_of_arrays, fingerprint_of_files
+from trainer.progress import Tell
 from trainer.table import Impute, Table, Task
 
 # Options of a file, arguments of `tables.read_table`.
 READING = ("target", "task", "categorical", "drop", "impute", "stream")
 
 
-def read_data(data: str, drawing: Drawing, reading: Mapping[str, Any]) -> Table:
+def read_data(data: str, drawing: Drawing, reading: Mapping[str, Any], tell: Tell | None = None) -> Table:
     """Return the table that is meant.
 
     Parameters
@@ -27,6 +28,7 @@ def read_data(data: str, drawing: Drawing, reading: Mapping[str, Any]) -> Table:
     data : one of `DATASET_NAMES`, or the name of a file, which is ``./digits`` where it is called as a data set is
     drawing : how data with a name is drawn
     reading : the options `READING`, None where nothing was given; a data set has its own target and task
+    tell : hears how far a file is read
 
     Raises
     ------
@@ -44,7 +46,7 @@ def read_data(data: str, drawing: Drawing, reading: Mapping[str, Any]) -> Table:
             check_choice(option, given[option], accepted)
     from trainer.tables import read_table  # imports polars, which takes a tenth of a second
 
-    return read_table(data, **given)
+    return read_table(data, **given, tell=tell)
 
 
 def fingerprint_of(table: Table) -> str:

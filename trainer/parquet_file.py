@@ -36,7 +36,7 @@ def open_parquet(path: Path) -> FrameFile:
         for first in range(0, n_rows, step):
             yield rows(columns, first, min(first + step, n_rows))
 
-    return FrameFile(path, names, n_rows, frames, rows)
+    return FrameFile(path, names, n_rows, n_rows, frames, rows)
 
 
 @contextmanager

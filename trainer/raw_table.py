@@ -41,6 +41,8 @@ class FrameFile:
         Of its columns.
     n_rows : int or None
         None where the file has to be read to know.
+    n_expected : float
+        How many rows there are, or may be.
     frames : callable
         Takes names, and yields these columns in blocks of rows, from the first row to the last.
     rows : callable or None
@@ -52,6 +54,7 @@ class FrameFile:
     path: Path
     names: list[str]
     n_rows: int | None
+    n_expected: float
     frames: Callable[[Sequence[str]], Iterator[pl.DataFrame]]
     rows: Callable[[Sequence[str], int, int], pl.DataFrame] | None = None
     separator: str | None = None
@@ -91,6 +94,8 @@ class RawTable:
         None where rows are to be predicted.
     n_rows : int or None
         None where the file has to be read to know.
+    n_expected : float
+        How many rows there are, or may be.
     blocks : callable
         Takes whether targets are wanted, and yields all rows in blocks, from the first to the last.
     rows : callable or None
@@ -109,6 +114,7 @@ class RawTable:
     feature_names: tuple[str, ...]
     target_name: str | None
     n_rows: int | None
+    n_expected: float
     blocks: Callable[[bool], Iterator[RawRows]]
     rows: Callable[[int, int], RawRows] | None
     is_decoded: bool
@@ -137,7 +143,9 @@ def table_of_frames(file: FrameFile, features: Sequence[str], target: str | None
         return divided(file.rows(everything, first, last))
 
     access = None if file.rows is None else rows
-    return RawTable(file.path, tuple(features), target, file.n_rows, blocks, access, True, False, file.separator)
+    return RawTable(
+        file.path, tuple(features), target, file.n_rows, file.n_expected, blocks, access, True, False, file.separator
+    )
 
 
 def table_of_arrays(
@@ -164,7 +172,7 @@ def table_of_arrays(
     in_memory = not features.on_disk or (targets is not None and not targets.on_disk)
     target_path = None if targets is None else targets.path
     return RawTable(
-        features.path, tuple(kept), target_name, features.shape[0], blocks, rows, False, in_memory,
+        features.path, tuple(kept), target_name, features.shape[0], features.shape[0], blocks, rows, False, in_memory,
         target_path=target_path,
     )  # fmt: skip
 

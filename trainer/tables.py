@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +22,7 @@ from trainer.columns import Column
 from trainer.errors import InputError
 from trainer.feature_survey import FeatureSurvey
 from trainer.features import FeatureReader
+from trainer.progress import Tell
 from trainer.raw_table import RawRows, RawTable
 from trainer.table import Impute, Rows, Table, Targets, Task
 from trainer.table_files import open_features, open_table, require_known
@@ -38,6 +40,7 @@ def read_table(
     drop: Collection[str] = (),
     impute: Impute | None = None,
     stream: bool = False,
+    tell: Tell | None = None,
 ) -> Table:
     """Read a table to train on.
 
@@ -70,6 +73,7 @@ def read_table(
     stream : bool
         Whether neither features nor targets are to be kept, for tables larger than memory: Parquet, NPY in C order,
         IDX that is not gzipped.
+    tell : hears how many rows are read, of about how many; anew whenever the file is read through.
 
     Returns
     -------
@@ -90,6 +94,8 @@ def read_table(
     require_known(path, "categorical", categorical, raw.feature_names)
     if stream:
         _require_streamable(raw, impute)
+    if tell is not None:
+        raw = _told_of(raw, tell)
     features = FeatureSurvey(raw, categorical, impute is not None)
     seen, typed = _look_through(raw, features, task, keep_target=not stream)
     columns = features.columns()
@@ -192,6 +198,19 @@ def _require_streamable(raw: RawTable, impute: Impute | None) -> None:
         raise InputError(f"{raw.path}: stream: the file can only be read whole; {need}")
     if impute == "median":
         raise InputError(f"{raw.path}: stream: a median needs all rows at once; impute by the mean")
+
+
+def _told_of(raw: RawTable, tell: Tell) -> RawTable:
+    """Return a table of which it is told how far it is read."""
+
+    def blocks(with_target: bool) -> Iterator[RawRows]:
+        done = 0
+        for rows in raw.blocks(with_target):
+            yield rows
+            done += len(rows[0])
+            tell(done, max(done, raw.n_expected))
+
+    return replace(raw, blocks=blocks)
 
 
 def _look_through(

@@ -21,7 +21,7 @@ from trainer.checks import check_choice
 from trainer.configuration import configuration_of, given_of, to_toml
 from trainer.console import training_display
 from trainer.data_argument import READING, fingerprint_of, read_data, target_option
-from trainer.dataset_tables import Drawing
+from trainer.dataset_tables import DATASET_NAMES, Drawing
 from trainer.diagnosis import training_warnings
 from trainer.errors import InputError
 from trainer.from_settings import build_predictor, prepare_rows, train_prepared
@@ -34,7 +34,7 @@ from trainer.outputs import Outputs, wanted_outputs, write_outputs
 from trainer.pictures import frame_epochs
 from trainer.predictor import Predictor
 from trainer.preparation import Prepared
-from trainer.progress import progress_display
+from trainer.progress import loading_display, progress_display
 from trainer.resuming import resumed_options
 from trainer.settings import Settings, resolve
 from trainer.standing import Standing, StandingError
@@ -88,7 +88,7 @@ def run_training(
     InputError
         Options or data that cannot be used; then nothing is written.
     """
-    job = _job_of(asked)
+    job = _job_of(asked, console)
     if show_configuration:
         console.out(to_toml(job.configuration), end="")
         return FINISHED
@@ -98,18 +98,20 @@ def run_training(
     return _finish(job, outcome, signals, console, messages)
 
 
-def _job_of(asked: Mapping[str, Any]) -> _Job:
+def _job_of(asked: Mapping[str, Any], console: Console) -> _Job:
     resumed = read_checkpoint(asked["resume"]) if "resume" in asked else None
     options = complete_options(resumed_options(asked, resumed, asked["resume"]) if resumed else asked)
     check_choice("log", options["log"], LOGS)
+    log = None if options["quiet"] else options["log"]
     data, given, outputs = options["data"], given_of(options), wanted_outputs(options)
     interval = parse_every(options["every"])
     drawing = Drawing(options["samples"], options["noise"], options["data_seed"])
-    table = read_data(data, drawing, {name: options[name] for name in READING})
-    settings = resolve(given, preset=options["preset"], data=data, task=table.task)
-    if table.y is not None:
-        check_target_column(settings.loss, table.target_name, table.y)
-    prepared = prepare_rows(table, settings, standardize=data != "xor")
+    with loading_display(console, quiet=data in DATASET_NAMES or log != "text") as tell:
+        table = read_data(data, drawing, {name: options[name] for name in READING}, tell)
+        settings = resolve(given, preset=options["preset"], data=data, task=table.task)
+        if table.y is not None:
+            check_target_column(settings.loss, table.target_name, table.y)
+        prepared = prepare_rows(table, settings, standardize=data != "xor")
     outputs.check(prepared)
     fingerprint = fingerprint_of(table) if outputs.hold_a_model or resumed else None
     if resumed is not None and resumed.fingerprint != fingerprint:
@@ -127,7 +129,7 @@ def _job_of(asked: Mapping[str, Any]) -> _Job:
         interval=interval,
         standing=resumed.standing if resumed else None,
         every_record="log_every" in asked,
-        log=None if options["quiet"] else options["log"],
+        log=log,
     )
 
 
