@@ -153,10 +153,10 @@ class Course:
     def _take_steps(self, checkpoints: Checkpoints | None) -> bool:
         """Take the steps of one call; return False where they left the finite numbers."""
         run, outcome = self._run, self.outcome
+        started = time.perf_counter()
         n_steps = min(self._pace.n_steps, self._feed.enter(run))
         if checkpoints is not None:
             n_steps = min(n_steps, checkpoints.steps_left(outcome.steps_done) or n_steps)
-        started = time.perf_counter()
         try:
             table = self._advance(n_steps)
         except DivergenceError as error:

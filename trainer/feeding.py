@@ -51,6 +51,9 @@ class WholeFeed:
         """Return how many steps can be taken at most; there is nothing to be read."""
         return np.iinfo(np.int64).max
 
+    def close(self) -> None:
+        """Do nothing: nothing is read."""
+
 
 class BlockFeed:
     """Rows block by block: the one that is trained on, and the next one, which is read meanwhile.
@@ -101,6 +104,10 @@ class BlockFeed:
             following = self._order(run.period + 1)[0] if index + 1 == len(order) else order[index + 1]
             self._next = int(following), self._reader.submit(self._source.samples, int(following))
         return int(ends[index]) - run.step
+
+    def close(self) -> None:
+        """Wait for what is being read, which else would outlast the training."""
+        self._reader.shutdown(cancel_futures=True)
 
     def _order(self, epoch: int) -> np.ndarray:
         n_blocks = self._steps.size

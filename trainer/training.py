@@ -118,9 +118,12 @@ def train_epochs(
         watches=keep_best or patience is not None,
         snapshot_epochs=snapshot_epochs,
     )
-    if standing is not None:
-        course.go_on_from(standing)
-    course.train(callbacks, checkpoints)
+    try:
+        if standing is not None:
+            course.go_on_from(standing)
+        course.train(callbacks, checkpoints)
+    finally:
+        feed.close()
     return course.end(evaluated if scored is not evaluated else None, keep_best=keep_best)
 
 
