@@ -131,6 +131,20 @@ def test_boundary_shows_both_regions_both_classes_and_the_line(tmp_path: Path) -
         assert count(picture, region) > 10_000
 
 
+@pytest.mark.parametrize("width", [0.3, 1.0, 1.1, 1.5])
+def test_boundary_of_points_in_a_window_of_any_width_has_both_names(width: float, tmp_path: Path) -> None:
+    points = X * (width, 1.0)
+    grid = evaluate_grid(lambda places: xor_probability(places, 3.0), points)
+    save_boundary(grid, points, LABELS, tmp_path / "wide.png", NAMES, input_names=("x1", "mmm"))
+    dark = pixels(tmp_path / "wide.png").max(axis=2) < 128
+    ink = np.flatnonzero(dark.any(axis=0))
+    upright = dark[:, ink[0] : ink[0] + 12].sum()  # of the name turned on its side, or of numbers
+    assert ink[0] > 3
+    save_boundary(grid, points, LABELS, tmp_path / "none.png", NAMES, input_names=("x1", "m"))
+    shorter = pixels(tmp_path / "none.png").max(axis=2) < 128
+    assert shorter[:, ink[0] : ink[0] + 12].sum() < upright
+
+
 def test_boundary_of_three_classes_shows_each(tmp_path: Path) -> None:
     labels = three_probability(X).argmax(axis=1)
     grid = evaluate_grid(three_probability, X)

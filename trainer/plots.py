@@ -212,6 +212,7 @@ def _draw_peak(axes: Axes, peak: float, name: str) -> None:
 def save_png(sheet: Sheet, path: PathLike) -> None:
     """Write a finished figure."""
     picture = io.BytesIO()
+    sheet.figure.draw_without_rendering()  # once is not enough where equal scales make a panel narrower than its place
     sheet.figure.savefig(picture, format="png")
     write_whole(path, picture.getvalue())
 
