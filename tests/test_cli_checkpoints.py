@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -61,6 +62,14 @@ def test_a_signal_writes_a_checkpoint_from_which_training_goes_on_to_the_same_fi
     assert "going on after" in capsys.readouterr().out
     assert weights("cut.safetensors") == weights("run.safetensors") == weights("whole.safetensors")
     assert Path("cut.csv").read_text() == Path("whole.csv").read_text()
+
+
+def test_lines_of_a_training_that_goes_on_begin_where_those_before_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--schedule", "constant", "--log", "json", "--log-every", "1")
+    assert call("train", "t.csv", *given, "--epochs", "4", "--checkpoint", "run.safetensors") == 0
+    assert call("train", "--resume", "run.safetensors", "--epochs", "7") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["epoch"] for line in lines if line["event"] == "record"] == list(range(7))
 
 
 def test_a_process_that_is_killed_goes_on_from_its_last_checkpoint(folder: Path) -> None:

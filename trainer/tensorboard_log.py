@@ -39,7 +39,7 @@ def check_tensorboard(folder: Path) -> None:
 
 
 @contextmanager
-def tensorboard(folder: Path, configuration: Mapping[str, Any] | None = None) -> Iterator[Callback]:
+def tensorboard(folder: Path, configuration: Mapping[str, Any] | None = None, first: int = 0) -> Iterator[Callback]:
     """Yield a callback that writes event files to a folder, which is made if need be.
 
     Parameters
@@ -47,6 +47,8 @@ def tensorboard(folder: Path, configuration: Mapping[str, Any] | None = None) ->
     folder : Path
     configuration : mapping, optional
         Written as text; values that JSON knows.
+    first : int
+        Number of the first record that is written; a training that goes on has earlier ones.
 
     Raises
     ------
@@ -70,14 +72,14 @@ def tensorboard(folder: Path, configuration: Mapping[str, Any] | None = None) ->
     try:
         if configuration is not None:
             write(0, summary.text("configuration", _as_markdown(configuration)))
-        yield _callback(folder, write, writer.flush)
+        yield _callback(folder, write, writer.flush, first)
     finally:
         with _refusals(folder):
             writer.close()
 
 
-def _callback(folder: Path, write: Write, flush: Callable[[], object]) -> Callback:
-    n_seen, last_part, flushed = 0, -1, time.monotonic()
+def _callback(folder: Path, write: Write, flush: Callable[[], object], first: int) -> Callback:
+    n_seen, last_part, flushed = first, -1, time.monotonic()
 
     def listen(report: Report) -> None:
         nonlocal n_seen, last_part, flushed

@@ -184,7 +184,7 @@ def _listeners(job: _Job, console: Console) -> Iterator[list[Callback]]:
         )
         listeners = [json_lines(console.file, first) if job.log == "json" else stack.enter_context(display)]
         if job.outputs.tensorboard is not None:
-            listeners.append(stack.enter_context(tensorboard(job.outputs.tensorboard, job.configuration)))
+            listeners.append(stack.enter_context(tensorboard(job.outputs.tensorboard, job.configuration, first)))
         yield listeners
 
 
