@@ -196,7 +196,7 @@ def test_every_kind_of_file_trains_as_csv_does(write: Callable[[pl.DataFrame], s
 def test_categories_gaps_and_columns_to_drop_are_options(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i},{['red', 'blue', 'green'][i % 3]},{i % 2 or ''},{i % 4},{'uv'[i % 3 == 1]}" for i in range(60)]
     Path("t.csv").write_text("\n".join(["id,colour,size,floor,kind", *rows]))
-    options = ("--drop", "id", "--categorical", "floor", "--impute", "median")
+    options = ("--hidden", "64", "--drop", "id", "--categorical", "floor", "--impute", "median")
     assert call("train", "t.csv", *options, "--history", "h.json", "--epochs", 60) == 0
     assert "network 8-64-2" in capsys.readouterr().out  # 3 colours, the size, and 4 floors
     assert read_records(Path("h.json"))[-1]["accuracy"] == 1
