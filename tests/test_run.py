@@ -98,6 +98,27 @@ def test_a_run_that_goes_on_from_a_state_gives_the_same_bits(
     assert resumed.parameters.tobytes() == whole.parameters.tobytes()
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_a_run_goes_on_with_another_number_of_threads_to_the_same_bits(threads: int) -> None:
+    def begun(threads: int) -> tuple[MLP, Run]:
+        generator = np.random.default_rng(3)
+        model = random_network(generator, [40, 300, 200, 3], threads=threads)
+        X, Y = random_samples(generator, model, 150)
+        options: dict[str, Any] = {"batch_size": 64, "shuffle": True, "steps_per_period": 3}
+        return model, model.start_run(X, Y, terms=objective(l2=0.01), optimizer=optimizer("adam"), **options)
+
+    model, run = begun(1)
+    run.advance_within(0.01, 2)
+    state, parameters = run.state(), model.parameters.copy()
+    run.advance(np.full(3, 0.01))
+    resumed, second = begun(threads)
+    assert second.threads == threads
+    resumed.parameters[:] = parameters
+    second.restore(state)
+    second.advance(np.full(3, 0.01))
+    assert resumed.parameters.tobytes() == model.parameters.tobytes()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
