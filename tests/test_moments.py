@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from test_preprocessing import EPS, exact_moments
 
-from trainer.moments import Moments
+from trainer.moments import MAX_BYTE_ROWS, Moments
 
 
 def moments_of(blocks: list[np.ndarray]) -> Moments:
@@ -37,6 +37,34 @@ def test_blocks_give_the_moments_of_exact_arithmetic(offset: float, X: np.ndarra
         assert abs(float(mean) - moments.mean()[j]) <= EPS * abs(float(mean)) + slack
         assert moments.deviation()[j] == pytest.approx(deviation, rel=1e-9, abs=slack)
         assert (moments.deviation()[j] == 0) == (np.ptp(X[:, j]) == 0)
+
+
+@given(
+    X=hnp.arrays(np.float64, st.tuples(st.integers(1, 60), st.just(3)), elements=st.integers(-128, 255)),
+    cuts=st.lists(st.integers(0, 60), max_size=4),
+)
+def test_blocks_of_bytes_give_the_moments_of_exact_arithmetic(X: np.ndarray, cuts: list[int]) -> None:
+    moments = Moments(X[0])
+    for block in np.split(X, sorted(min(cut, len(X)) for cut in cuts)):
+        if len(block):
+            moments.add_bytes(block)
+    for j in range(3):
+        mean, deviation = exact_moments(X[:, j])
+        slack = 8 * len(X) * EPS * 255
+        assert moments.mean()[j] == pytest.approx(float(mean), abs=slack)
+        assert moments.deviation()[j] == pytest.approx(deviation, rel=1e-9, abs=slack)
+        assert (moments.deviation()[j] == 0) == (np.ptp(X[:, j]) == 0)
+
+
+@pytest.mark.parametrize("value", [-128.0, 255.0])
+def test_as_many_rows_of_bytes_as_are_allowed_are_summed_exactly(value: float) -> None:
+    X = np.full((MAX_BYTE_ROWS, 1), value)
+    X[-1] = value - np.sign(value)
+    moments = Moments(X[0])
+    moments.add_bytes(X)
+    mean, deviation = exact_moments(X[:, 0])
+    assert moments.mean()[0] == pytest.approx(float(mean), rel=4 * EPS)
+    assert moments.deviation()[0] == pytest.approx(deviation, rel=8 * EPS)
 
 
 @pytest.mark.parametrize("size", [1e-305, 1e-160, 1.0, 1e160, 8e307])

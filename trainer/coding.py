@@ -13,7 +13,7 @@ import numpy.typing as npt
 from trainer.columns import Column, encode, n_inputs_of, needs_encoding
 from trainer.errors import InputError
 from trainer.imputation import with_fills
-from trainer.moments import Moments
+from trainer.moments import MAX_BYTE_ROWS, Moments
 from trainer.preprocessing import Standardizer, one_hot, standardizer_of
 from trainer.table import Rows, Table, Targets, rows_in_cache
 from trainer.training import Samples
@@ -71,7 +71,7 @@ class Coding:
             return
         # As Standardizer.transform does, to the bit.
         differences = np.subtract(encoded, self.inputs.mean, out=self._differences[: len(X)])
-        np.divide(differences, self.inputs.scale, out=out, casting="same_kind")
+        out[...] = np.divide(differences, self.inputs.scale, out=differences)
 
 
 def fit_coding(
@@ -97,7 +97,7 @@ def fit_coding(
     regression = table.task == "regress"
     if not standardize and not regression:
         return Coding(len(table.classes), columns, None, None, dtype)
-    inputs, target = _measure(columns, rows(), with_inputs=standardize, with_target=regression)
+    inputs, target = _measure(columns, rows(), of_bytes=table.of_bytes, with_inputs=standardize, with_target=regression)
     if target is not None and target.is_constant:
         value = float(target.mean()[0])
         raise InputError(f"target {table.target_name}: all training rows hold {value:g}, at least two values needed")
@@ -111,7 +111,7 @@ def fit_coding(
 
 
 def _measure(
-    columns: Sequence[Column], rows: Iterator[Rows], *, with_inputs: bool, with_target: bool
+    columns: Sequence[Column], rows: Iterator[Rows], *, of_bytes: bool, with_inputs: bool, with_target: bool
 ) -> tuple[Moments | None, Moments | None]:
     """Return the moments of the columns of numbers, None of none, and those of the target."""
     numeric = [j for j, column in enumerate(columns) if not column.categories]
@@ -126,7 +126,10 @@ def _measure(
             if not np.isnan(fills).all():
                 numbers = np.where(np.isnan(numbers), fills, numbers)
             inputs = inputs or Moments(numbers[0])
-            inputs.add(numbers)
+            if of_bytes and len(numbers) <= MAX_BYTE_ROWS:
+                inputs.add_bytes(numbers)
+            else:
+                inputs.add(numbers)
         if with_target:
             values = y.reshape(-1, 1).astype(np.float64)
             target = target or Moments(values[0])

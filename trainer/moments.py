@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 # Squares of numbers within 2^-300 and 2^300 neither overflow nor vanish: only larger and smaller ones are scaled.
 MODERATE = 300
+MAX_BYTE_ROWS = 2**24 // 255**2  # whole numbers up to 2^24 are exact in float32
 OF_ZERO = -1100  # below the exponent of any other number
 
 Vector = npt.NDArray[np.float64]
@@ -59,6 +60,16 @@ class Moments:
             self._merge(len(block), np.where(varies, 0, OF_ZERO), mean, squares)
         else:
             self._add_scaled(block)
+
+    def add_bytes(self, block: npt.NDArray[np.float64]) -> None:
+        """The same for at most `MAX_BYTE_ROWS` rows of whole numbers from -128 to 255, which float32 sums exactly."""
+        n, numbers = len(block), block.astype(np.float32)
+        sums = numbers.sum(axis=0).astype(np.float64)
+        squares = np.einsum("ij,ij->j", numbers, numbers).astype(np.float64)
+        shift, about_the_mean = sums / n - self._origin, (n * squares - sums**2) / n
+        varies = (about_the_mean > 0) | (shift != 0)
+        self._constant[varies] = False
+        self._merge(n, np.where(varies, 0, OF_ZERO), shift, about_the_mean)
 
     @property
     def is_constant(self) -> bool:

@@ -108,6 +108,8 @@ class RawTable:
         Between the fields of a file of text.
     target_path : Path or None
         Of the file that holds the target, if it is another.
+    of_bytes : bool
+        Whether all features are whole numbers of one byte.
     """
 
     path: Path
@@ -121,6 +123,7 @@ class RawTable:
     in_memory: bool
     separator: str | None = None
     target_path: Path | None = None
+    of_bytes: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -173,7 +176,7 @@ def table_of_arrays(
     target_path = None if targets is None else targets.path
     return RawTable(
         features.path, tuple(kept), target_name, features.shape[0], features.shape[0], blocks, rows, False, in_memory,
-        target_path=target_path,
+        target_path=target_path, of_bytes=features.dtype.kind in "iu" and features.dtype.itemsize == 1,
     )  # fmt: skip
 
 

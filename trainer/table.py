@@ -55,6 +55,8 @@ class Table:
         Columns of the file that were left out.
     files : tuple of Path
         Where it was read from: the file of the features, and that of the target if it is another.
+    of_bytes : bool
+        Whether all features are whole numbers of one byte, as those of pictures are.
     """
 
     n_rows: int
@@ -69,6 +71,7 @@ class Table:
     impute: Impute | None = None
     dropped: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    of_bytes: bool = False
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ def read_table(
         impute=impute,
         dropped=tuple(drop),
         files=raw.files,
+        of_bytes=raw.of_bytes,
     )
 
 
