@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -67,6 +68,7 @@ class Course:
         self._best = Best() if watches else None
         self._patience = patience
         self._snapshot_epochs = {epoch for epoch in snapshot_epochs if epoch <= epochs}
+        self._stops = sorted(self._snapshot_epochs | {epochs})
         self._pace = Pace()
         self.outcome = Outcome(records.history, threads=run.threads)
 
@@ -184,10 +186,10 @@ class Course:
     def _next_stop(self) -> int:
         """Return the next number of epochs done at which there is something to do."""
         done = self._run.period
-        stops = [epoch for epoch in (*self._snapshot_epochs, self._epochs) if epoch > done]
-        if self._best is not None:
-            stops.append(-(-done // self._record_every) * self._record_every + 1)
-        return min(stops)
+        stop = self._stops[bisect_right(self._stops, done)]
+        if self._best is None:
+            return stop
+        return min(stop, -(-done // self._record_every) * self._record_every + 1)
 
     def _steps_done(self) -> int:
         return self._run.period * self._feed.steps_per_epoch + self._run.step

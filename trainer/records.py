@@ -42,9 +42,11 @@ class Records:
 
     def append(self, first_epoch: int, end_epoch: int, table: np.ndarray) -> None:
         """Add the records that were made of epochs from the first to before the end."""
-        numbers = np.arange(first_epoch, end_epoch)
+        first_recorded = -(-first_epoch // self._every) * self._every
         columns = dict(zip(RECORD_COLUMNS, table.T, strict=True)) | self.measured(table)
-        self.history.append(**columns | {"epoch": numbers[numbers % self._every == 0], "loss": table[:, 0]})
+        self.history.append(
+            **columns | {"epoch": np.arange(first_recorded, end_epoch, self._every), "loss": table[:, 0]}
+        )
 
     def restore(self, columns: Mapping[str, np.ndarray]) -> None:
         """Take over the records of a training that goes on; raise ValueError where they are not such ones."""
