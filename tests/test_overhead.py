@@ -28,9 +28,9 @@ from trainer.terms import objective
 from trainer.training import Samples, train_epochs
 
 ALLOWED = 1.05
-ROUNDS = 3
-ATTEMPTS = 6
-SECONDS = 2.5  # the hundred snapshots of an animation cost the same in a short training and in a long one
+ROUNDS = 5
+ATTEMPTS = 5
+SECONDS = 0.8
 
 X, Y = xor()
 
