@@ -16,7 +16,7 @@ from trainer.preprocessing import count_validation
 from trainer.table import Rows, Table, cached_blocks
 from trainer.training import Samples
 
-BLOCK_BYTES = 24 << 20  # of the samples of one block; who trains on one holds the next beside it
+BLOCK_BYTES = 16 << 20  # of the samples of one block; who trains on one holds the next beside it
 READ_CELLS = 1 << 19  # of features that are read at once: 4 MB of float64
 
 
