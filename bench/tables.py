@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -37,9 +37,11 @@ from trainer.tables import read_table
 from trainer.terms import objective, optimizer
 
 ROUNDS = 5
+EPOCH_ROUNDS = 9  # two threads may be a third slower while the processors that they run on share no cache
 EPOCHS = 10  # of a sample: what a training does once, such as measuring all rows, is shared out among them
 READING_FLOOR, EPOCH_FLOOR, CHECKPOINT_FLOOR, MEMORY_FLOOR = 150, 0.7, 1, 2.5
 ADAM: dict[str, Any] = {"hidden": (128,), "solver": "adam", "batch_size": 128, "epochs": EPOCHS}
+LAYERS = f"{SIDE**2}-{ADAM['hidden'][0]}-10"
 STATUS, RESET_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -97,17 +99,21 @@ def readings_of_pictures(folder: Path) -> list[Reading]:
         Reading("IDX, gzipped", median(rates["IDX, gzipped"]), "MB/s"),  # mostly the time of zlib
     ]
     prepared, settings = prepared_file(paths["IDX"], **ADAM)
-    bare, whole = [], []
-    for _ in range(ROUNDS):
-        bare.append(seconds_of_bare_epoch(prepared, settings))
-        whole.append(seconds_of_epoch(prepared, settings))
-    layers = f"{SIDE**2}-{ADAM['hidden'][0]}-10"
+    for threads in (1, None):
+        found += readings_of_epochs(prepared, replace(settings, threads=threads))
+    return [*found, reading_of_checkpoints(prepared, settings, folder / "run.safetensors")]
+
+
+def readings_of_epochs(prepared: Prepared, settings: Settings) -> list[Reading]:
+    """Return how long an epoch takes, and its steps alone, in rounds that change between the two."""
+    rounds = [
+        (seconds_of_bare_epoch(prepared, settings), seconds_of_epoch(prepared, settings)) for _ in range(EPOCH_ROUNDS)
+    ]
+    name = f"{LAYERS}, one thread" if settings.threads == 1 else LAYERS
     return [
-        *found,
-        Reading(f"{layers}, epoch of the command", median(whole), "s"),
-        Reading(f"{layers}, its steps alone", median(bare), "s"),
-        Reading(f"{layers}, rate of both", median(b / w for b, w in zip(bare, whole, strict=True)), "", EPOCH_FLOOR),
-        reading_of_checkpoints(prepared, settings, folder / "run.safetensors", layers),
+        Reading(f"{name}, epoch of the command", median(whole for _, whole in rounds), "s"),
+        Reading(f"{name}, its steps alone", median(bare for bare, _ in rounds), "s"),
+        Reading(f"{name}, rate of both", median(bare / whole for bare, whole in rounds), "", EPOCH_FLOOR),
     ]
 
 
@@ -134,7 +140,7 @@ def seconds_of_bare_epoch(prepared: Prepared, settings: Settings) -> float:
     return seconds_of(lambda: run.advance(np.full(settings.epochs, settings.learning_rate))) / settings.epochs
 
 
-def reading_of_checkpoints(prepared: Prepared, settings: Settings, path: Path, layers: str) -> Reading:
+def reading_of_checkpoints(prepared: Prepared, settings: Settings, path: Path) -> Reading:
     """Return the share of the time that a training spends on checkpoints at the default interval."""
     predictor, standings = build_predictor(prepared, settings), list[Standing]()
     interval, _ = parse_every(DEFAULT_EVERY)
@@ -142,7 +148,7 @@ def reading_of_checkpoints(prepared: Prepared, settings: Settings, path: Path, l
     train_prepared(predictor.model, prepared, settings, checkpoints=Checkpoints(standings.append, seconds=interval))
     write = partial(write_checkpoint, path, predictor, standings[-1], configuration={}, fingerprint=None)
     seconds = median(seconds_of(write) for _ in range(ROUNDS))
-    name = f"{layers}, checkpoints each {DEFAULT_EVERY}"
+    name = f"{LAYERS}, checkpoints each {DEFAULT_EVERY}"
     return Reading(name, 100 * seconds / interval, "% of the time", CHECKPOINT_FLOOR, less_is_better=True)
 
 
@@ -199,7 +205,8 @@ def report(readings: Sequence[Reading]) -> Table:
         )
         for r in readings
     ]
-    return table_of(f"tables, medians of {ROUNDS}", ("what", "figure", "floor", "reached"), rows)
+    title = f"tables, medians of {ROUNDS}, of epochs {EPOCH_ROUNDS}"
+    return table_of(title, ("what", "figure", "floor", "reached"), rows)
 
 
 def main(arguments: Sequence[str]) -> int:

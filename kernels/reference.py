@@ -311,7 +311,8 @@ def train(
                 layers = layers_of_rows[rows]
                 dropout = dropout_of_step(objective, int(optimizer.steps[0]))
                 loss = _loss_and_gradients(network, layers, batch, objective, dropout)
-                if recorded or careful or objective.clip_norm > 0.0 or not math.isfinite(loss):
+                measured = careful or (recorded and step == span.steps_per_period - 1)
+                if measured or objective.clip_norm > 0.0 or not math.isfinite(loss):
                     norm = _norm(gradients)
                 if not math.isfinite(loss):
                     return Progress(records, period, step, norm)

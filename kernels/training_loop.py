@@ -2,8 +2,9 @@
 
 Where penalties, clipping, caution or a rule that remembers stand between gradient and update, a step stores the
 gradient and then updates; else it updates in place (see `network`). Several threads may run it together, as a team (see
-`team`), each with a view of the same workspace. A recorded step makes its update beside the parameters, for the norm;
-what is trained does not depend on what is recorded. `reference` holds the same function in NumPy: its specification.
+`team`), each with a view of the same workspace. The last step of a recorded period makes its update beside the
+parameters, for the norm; what is trained does not depend on what is recorded. `reference` holds the same function in
+NumPy: its specification.
 """
 
 from __future__ import annotations
@@ -142,15 +143,18 @@ def _train(
             dropout = dropout_of(objective, steps_taken)
             loss = to_deltas(layers, weights, batch_x, batch_y, batch_weights, weighted, rows, memory, factor, dropout)
             loss /= weight
-            direct = in_place and not recorded and not careful and rows <= ONE_PASS
-            if not math.isfinite(loss) and not recorded and not careful:
+            if not math.isfinite(loss) and not careful:
                 return Progress(records, period, step, norm)
+            if recorded:
+                error_sum += absolute_error(layers, batch_y, rows, memory)
+            measured = careful or (recorded and step == span.steps_per_period - 1)
+            direct = in_place and not measured and rows <= ONE_PASS
             target, start_of_sums = (weights, PREVIOUS) if direct else (memory.gradients, ZERO)
             accumulate(layers, weights, batch_x, rows, memory, target, start_of_sums, dropout)
             if not direct:
                 if penalised:
                     loss += add_penalties(layers, weights, weight, memory, objective) / weight
-                if recorded or careful or objective.clip_norm > 0.0:
+                if measured or objective.clip_norm > 0.0:
                     norm = global_norm(memory.gradients, n_parameters) / (rate if in_place else 1.0)
                     meet(team)
                 if objective.clip_norm > 0.0 and norm > objective.clip_norm:
@@ -162,9 +166,6 @@ def _train(
                 )
                 if not (math.isfinite(loss) and stays_finite):
                     return Progress(records, period, step, norm)
-                if recorded:
-                    error_sum += absolute_error(layers, batch_y, rows, memory)
-                    meet(team)
                 first, last = share(n_parameters, lanes(weights), team)
                 if decay > 0.0:
                     scale_inplace(advance(weights, first), last - first, 1.0 - rate * decay)

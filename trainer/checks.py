@@ -98,9 +98,15 @@ def check_rows(name: str, value: object, n_columns: int, dtype: np.dtype) -> np.
         raise TypeError(f"{name}: {type(value).__name__} given, {accepted} accepted") from None
     if rows.ndim != 2 or rows.shape[1] != n_columns or rows.shape[0] == 0:
         raise InputError(f"{name}: shape {rows.shape} given, {accepted} accepted")
-    if not np.isfinite(rows).all():
+    if not _all_finite(rows):
         row, column = np.argwhere(~np.isfinite(rows))[0]
         raise InputError(
             f"{name}: {rows[row, column]} at row {row}, column {column}, finite {dtype.name} numbers accepted"
         )
     return rows
+
+
+def _all_finite(rows: np.ndarray) -> bool:
+    """Tell whether all numbers are finite: by their sum where that is, which takes half the time of a look at each."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(rows.sum()) or np.isfinite(rows).all())

@@ -307,13 +307,14 @@ class Run:
 
     def measure_rows(self, samples: Samples) -> tuple[float, float]:
         """Return the loss and the accuracy of any rows, a part of them at a time so that little room is taken."""
-        own, totals = (self._evaluated, self._n_evaluated), np.zeros(2)
-        n = samples.x.shape[0]
+        own = self._evaluated, self._n_evaluated, self._validation, self._n_validation
+        self._validation, self._n_validation = Samples(samples.x[:0], samples.y[:0]), 0
+        n, totals = samples.x.shape[0], np.zeros(2)
         for start in range(0, n, ROWS_MEASURED_AT_ONCE):
             part = Samples(*(array[start : start + ROWS_MEASURED_AT_ONCE] for array in samples[:2]))
             self._evaluated, self._n_evaluated = self._backend.to_measure(self._in_lanes, part), part.x.shape[0]
             totals += part.x.shape[0] * self.measure()[0, OF_EVALUATED]
-        self._evaluated, self._n_evaluated = own
+        self._evaluated, self._n_evaluated, self._validation, self._n_validation = own
         loss, accuracy = (totals / n).tolist()
         return loss, accuracy
 
