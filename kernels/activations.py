@@ -22,6 +22,7 @@ import numpy as np
 
 from kernels import elementary
 from kernels._jit import called, codes, entry_point, inlined, kernel
+from kernels.short_rows import are_short, turn_back_inplace, turn_rows
 from kernels.simd import (
     address,
     advance,
@@ -157,6 +158,20 @@ def softmax_in_lanes(z: Any, n: int, stride: int) -> tuple[Any, Any]:
 
 
 @inlined
+def _softmax_rows(h: Any, rows: int, columns: int) -> None:
+    """Overwrite rows of logits by their softmax: where they are short, as many at once as a vector has lanes."""
+    VL = lanes(h)
+    turned = rows // VL * VL if are_short(h, columns) else 0
+    for i in range(0, turned, VL):
+        block = advance(h, i * columns)
+        turn_rows(block, columns, block)
+        softmax_in_lanes(block, columns, VL)
+        turn_back_inplace(block, columns)
+    for i in range(turned, rows):
+        softmax_row(advance(h, i * columns), columns)
+
+
+@inlined
 def softmax_derivative_in_lanes(h: Any, delta: Any, n: int, stride: int) -> None:
     """Turn dL/dh of a vector of samples into dL/dz; outputs and deltas are `stride` apart."""
     mean = splat(h, 0.0)
@@ -192,8 +207,7 @@ def multiply_block_by_derivative(activation: int, h: Any, delta: Any, stride: in
 def activate(activation: int, h: Any, rows: int, columns: int) -> None:
     """Overwrite the logits (rows, columns) at the pointer h by their activation."""
     if activation == SOFTMAX:
-        for i in range(rows):
-            softmax_row(advance(h, i * columns), columns)
+        _softmax_rows(h, rows, columns)
     elif activation == EXP:
         _map_block(elementary.exp, h, 0, 1, rows * columns)
     else:

@@ -21,6 +21,7 @@ import numpy as np
 from kernels import elementary
 from kernels._jit import inlined, kernel
 from kernels.activations import EXP, SIGMOID, SOFTMAX, softmax_in_lanes, softmax_row
+from kernels.short_rows import are_short, turn_back_inplace, turn_rows
 from kernels.simd import (
     absolute,
     advance,
@@ -39,7 +40,7 @@ from kernels.simd import (
 
 @kernel
 def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
-    """Do what `likelihood` does for softmax and n samples in rows of outputs.
+    """Do what `likelihood` does for softmax and n samples in rows of outputs; y and delta may be the same.
 
     With t the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
     """
@@ -73,6 +74,24 @@ def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
         h, target = load_first(z, j, n - j, 0.0), load_first(y, j, n - j, 0.0)
         store_first(delta, j, (h * total - target) * splat(z, scale), n - j)
     return total * (np.float64(largest) + math.log(np.float64(exp_sum))) - weighted
+
+
+@inlined
+def _softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
+    """Do what `likelihood` does for softmax: where rows are short, for as many at once as a vector has lanes."""
+    VL, total = lanes(z), 0.0
+    turned = rows // VL * VL if are_short(z, columns) else 0
+    for i in range(0, turned, VL):
+        block_z, block_y, block_delta = advance(z, i * columns), advance(y, i * columns), advance(delta, i * columns)
+        turn_rows(block_z, columns, block_z)
+        turn_rows(block_y, columns, block_delta)
+        total += _softmax_in_lanes(block_z, block_delta, block_delta, columns, VL, VL, scale)
+        turn_back_inplace(block_z, columns)
+        turn_back_inplace(block_delta, columns)
+    for i in range(turned, rows):
+        offset = i * columns
+        total += _softmax_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
+    return total
 
 
 @kernel
@@ -118,11 +137,7 @@ def likelihood(activation: int, z: Any, y: Any, delta: Any, rows: int, columns: 
         return _sigmoid(z, y, delta, rows * columns, scale)
     if activation == EXP:
         return _exp(z, y, delta, rows * columns, scale)
-    total = 0.0
-    for i in range(rows):
-        offset = i * columns
-        total += _softmax_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
-    return total
+    return _softmax(z, y, delta, rows, columns, scale)
 
 
 @inlined

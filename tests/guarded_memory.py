@@ -137,10 +137,10 @@ def call_products(guarded: Guarded, dtype: Any) -> None:
 
 
 def call_activations(guarded: Guarded, dtype: Any) -> None:
-    """Call activations and their derivatives on rows shorter and longer than a vector."""
+    """Call activations and their derivatives on rows shorter and longer than a vector, fewer and more than lanes."""
     numba = BACKENDS["numba"]
     for code in ACTIVATIONS.values():
-        for shape in ((1, 1), (3, 7), (2, 33)):
+        for shape in ((1, 1), (3, 7), (2, 33), (16, 7), (16, 16), (17, 20)):
             h, delta = guarded(np.ones(shape, dtype)), guarded(np.ones(shape, dtype))
             numba.activate_inplace(code, h)
             numba.multiply_by_derivative_inplace(code, h, delta)
@@ -162,7 +162,7 @@ def guarded_workspace(guarded: Guarded, buffers: Workspace) -> Workspace:
 
 def call_network(guarded: Guarded, dtype: Any) -> None:
     """Run a network forward and backward, every buffer guarded."""
-    numba, sizes, rows = BACKENDS["numba"], [3, 19, 5, 2], 11
+    numba, sizes, rows = BACKENDS["numba"], [3, 19, 5, 2], 19
     n_parameters = sum(n_in * n_out + n_out for n_in, n_out in pairwise(sizes))
     for loss, output in LOSSES_AND_OUTPUTS:
         codes = [ACTIVATIONS[name] for name in ("tanh", "relu", output)]
