@@ -8,9 +8,10 @@ import numpy as np
 
 from kernels._jit import inlined, kernel
 from kernels.aligned import aligned_zeros
+from kernels.blocking import CACHE_LINE, VECTOR_BYTES
 from kernels.lane_blocks import samples_in_block
 from kernels.lane_kernels import BLOCK_VECTORS
-from kernels.simd import advance, get, lanes, load, load_first, put, store, store_first
+from kernels.simd import advance, get, lanes, load, load_first, prefetch_for_later, put, store, store_first
 from kernels.structs import Samples
 from kernels.tiles import square_tile, transpose_inplace
 
@@ -43,6 +44,17 @@ def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height
                         store(block, (j + t) * B + i, square[t, 0])
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
+
+
+@kernel
+def ask_for_rows(rows: Any, order: Any, n: int, width: int) -> None:
+    """Ask for the n rows of `width` elements that `order` lists, to be read later."""
+    line = CACHE_LINE * lanes(rows) // VECTOR_BYTES
+    for i in range(n):
+        row = get(order, i) * width
+        for j in range(0, width, line):
+            prefetch_for_later(rows, row + j)
+        prefetch_for_later(rows, row + width - 1)
 
 
 @kernel

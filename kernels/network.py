@@ -171,7 +171,7 @@ def _loss_and_gradients(
     layers, memory, rows = layers_of(network, False), memory_of(workspace), samples.x.shape[0]
     x, y, row_weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
     weighted = samples.weights.size > 0
-    take_batch(layers, x, y, row_weights, weighted, layers.sizes, False, rows, memory)
+    take_batch(layers, x, y, row_weights, weighted, layers.sizes, False, rows, 0, memory)
     weights, weight = address(parameters, 0), total_weight(row_weights, rows, weighted)
     scale = 1.0 if objective.article else 1.0 / weight
     loss = to_deltas(layers, weights, x, y, row_weights, weighted, rows, memory, scale, no_dropout()) / weight

@@ -34,7 +34,7 @@ from kernels.lane_kernels import (
     forward_pair,
     forward_vector,
 )
-from kernels.lane_layout import block_size, load_blocks, store_rows
+from kernels.lane_layout import ask_for_rows, block_size, load_blocks, store_rows
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
 from kernels.simd import (
     absolute,
@@ -81,15 +81,21 @@ def take_batch(
     order: Any,
     ordered: bool,
     rows: int,
+    n_after: int,
     memory: Memory,
 ) -> tuple[Any, Any, Any]:
     """Bring a batch into blocks, and write the ones behind the outputs of the hidden layers.
 
-    The batch is the first rows of x and y, or those that `order` lists.
+    The batch is the first rows of x and y, or those that `order` lists. It lists `n_after` more: those of the next
+    batch are asked for, to arrive while this one is computed.
     """
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
     load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
     load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
+    if ordered:
+        n_next = min(n_after, memory.batch_size)
+        ask_for_rows(x, advance(order, rows), n_next, n_in)
+        ask_for_rows(y, advance(order, rows), n_next, n_out)
     _write_ones(network, x, memory)
     return x, y, weights
 

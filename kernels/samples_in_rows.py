@@ -145,6 +145,7 @@ def take_batch(
     order: Any,
     ordered: bool,
     rows: int,
+    n_after: int,
     memory: Memory,
 ) -> tuple[Any, Any, Any]:
     """Return pointers to a batch: to the first rows of x, y and weights, or to copies of those that `order` lists."""

@@ -65,6 +65,7 @@ def _next_batch(
     """Return pointers to x, y and weights of the `rows` rows from `start` on; shuffle where an epoch starts."""
     x, y, weights = address(samples.x, 0), address(samples.y, 0), address(samples.weights, 0)
     weighted, ordered, given = samples.weights.size > 0, order.order.size > 0, order.random.size == 0
+    n_after = samples.x.shape[0] - start - rows
     place = start + (period * samples.x.shape[0] if given else 0)
     if ordered and start == 0 and not given:
         if memory.team.rank == 0:
@@ -73,7 +74,7 @@ def _next_batch(
     if not ordered:
         x, y = advance(x, start * samples.x.shape[1]), advance(y, start * samples.y.shape[1])
         weights, place = advance(weights, start if weighted else 0), 0
-    return take_batch(layers, x, y, weights, weighted, address(order.order, place), ordered, rows, memory)
+    return take_batch(layers, x, y, weights, weighted, address(order.order, place), ordered, rows, n_after, memory)
 
 
 @inlined
