@@ -1,4 +1,4 @@
-"""Softmax in rows, in lanes, and in short rows that are turned to lanes: errors in units of the last place, infinities, NaN."""
+"""Softmax in rows, in lanes, and in short rows that are turned: errors in units of the last place, infinities, NaN."""
 
 from __future__ import annotations
 

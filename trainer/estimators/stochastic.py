@@ -75,6 +75,8 @@ def fit_stochastic(estimator: Any, rows: Rows, watched: Rows | None, tasks: FitT
         _take_epochs(estimator, run, orders, held_out if early else None, watched, tasks, incremental=incremental)
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
+    finally:
+        orders.end()
     estimator._optimizer = run.memory
     if early and (not incremental or stagnation.reached):
         estimator._mlp.parameters[:] = estimator._best_parameters
