@@ -143,7 +143,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            # Of whole numbers all that counts is which there are; they are looked for twice, in all that is given.
+            whole_numbers = y.ndim == 1 and y.dtype.kind in "biu"
+            self._label_binarizer = LabelBinarizer().fit(np.unique(y) if whole_numbers else y)
             if self._label_binarizer.y_type_ not in ("binary", "multiclass", "multilabel-indicator"):
                 check_classification_targets(y)
             self.classes_ = self._label_binarizer.classes_
@@ -166,9 +168,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         codes = np.searchsorted(self.classes_, y)  # checked to be among them
         if len(self.classes_) <= 2:
             return codes[:, np.newaxis]
-        coded = np.zeros((len(codes), len(self.classes_)), np.float32)
-        coded[np.arange(len(codes)), codes] = 1
-        return coded
+        return np.eye(len(self.classes_), dtype=np.float32).take(codes, axis=0)
 
     def _network_loss(self) -> tuple[str, str, float | None]:
         several = self._label_binarizer.y_type_ == "multiclass"
