@@ -21,6 +21,7 @@ from kernels.activations import (
     sigmoid_derivative,
     tanh_derivative,
 )
+from kernels.elementary import relu
 from kernels.micro_kernels import PREVIOUS, from_column, from_row
 from kernels.simd import advance, choose_first, fma, lanes, load, store
 from kernels.tiles import store_lane_sums, tile
@@ -61,18 +62,35 @@ def _store_times(
                 store(c, place, acc[i, v] * derivative(load(h, place)))
 
 
+@inlined
+def _store_mapped(function: Callable[..., Any], acc: Any, n_rows: int, n_vectors: int, z: Any, rows: int) -> None:
+    VL = lanes(z)
+    for i in range(n_rows):
+        if i < rows:
+            for v in range(n_vectors):
+                store(z, (i * BLOCK_VECTORS + v) * VL, function(acc[i, v]))
+
+
+@inlined
+def _unchanged(z: Any) -> Any:
+    return z
+
+
 def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]:
-    """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples)."""
+    """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples).
+
+    Where the layer's activation is relu, it is taken on the way; the others are left to the caller.
+    """
 
     @named(name)
-    def forward(k: int, weight: Any, n_out: int, h: Any, z: Any, rows: int) -> None:
+    def forward(k: int, weight: Any, n_out: int, activation: int, h: Any, z: Any, rows: int) -> None:
         out_of_line()
-        VL, acc = lanes(h), tile(h, n_rows, n_vectors)
+        acc = tile(h, n_rows, n_vectors)
         _multiply(from_column, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
-        for i in range(n_rows):
-            if i < rows:
-                for v in range(n_vectors):
-                    store(z, (i * BLOCK_VECTORS + v) * VL, acc[i, v])
+        if activation == RELU:
+            _store_mapped(relu, acc, n_rows, n_vectors, z, rows)
+        else:
+            _store_mapped(_unchanged, acc, n_rows, n_vectors, z, rows)
 
     return kernel(forward)
 

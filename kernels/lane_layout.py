@@ -24,14 +24,14 @@ def block_size(like: Any) -> int:
 
 @kernel
 def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
-    """Copy n rows of `width` elements to rows of features, `height` of them in each block, padded with zeros.
+    """Copy n rows of `width` elements to rows of features, `height` of them in each block; zeros fill the last vector.
 
     The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
     """
     VL, B = lanes(rows), block_size(rows)
     for first in range(0, n, B):
         block = advance(target, first * height)
-        for i in range(0, B, VL):
+        for i in range(0, min(B, n - first), VL):
             for j in range(0, width, VL):
                 square = square_tile(rows)
                 for s in range(VL):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import called, inlined
-from kernels.activations import SOFTMAX, activate_block, softmax_in_lanes
+from kernels.activations import RELU, SOFTMAX, activate_block, softmax_in_lanes
 from kernels.lane_kernels import (
     ROWS,
     add_gradient_of_1,
@@ -111,12 +111,13 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
         if n_vectors == 1:
-            forward_vector(n_in, advance(weight, i), n_out, h, strip, rows)
+            forward_vector(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         elif n_out <= 2:
-            forward_pair(n_in, advance(weight, i), n_out, h, strip, rows)
+            forward_pair(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         else:
-            forward_block(n_in, advance(weight, i), n_out, h, strip, rows)
-        activate_block(activation, strip, B, rows, n_vectors * VL)
+            forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
+        if activation != RELU:
+            activate_block(activation, strip, B, rows, n_vectors * VL)
 
 
 @inlined

@@ -112,14 +112,16 @@ def call_pack_panel(
 
 
 @entry_point
-def call_forward(which: int, k: int, weight: np.ndarray, n_out: int, h: np.ndarray, z: np.ndarray, rows: int) -> None:
+def call_forward(
+    which: int, k: int, weight: np.ndarray, n_out: int, activation: int, h: np.ndarray, z: np.ndarray, rows: int
+) -> None:
     """Call the kernel at place `which` of FORWARD."""
     if which == 0:
-        lane.forward_block(k, address(weight, 0), n_out, address(h, 0), address(z, 0), rows)
+        lane.forward_block(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
     elif which == 1:
-        lane.forward_pair(k, address(weight, 0), n_out, address(h, 0), address(z, 0), rows)
+        lane.forward_pair(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
     elif which == 2:
-        lane.forward_vector(k, address(weight, 0), n_out, address(h, 0), address(z, 0), rows)
+        lane.forward_vector(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
 
 
 @entry_point

@@ -20,8 +20,13 @@ from kernels.activations import ACTIVATIONS
 from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
 
 
-def check_forward(memory: Placement, name: str, dtype: Any, k: int, rows: int, gap: int) -> None:
-    """Compute z (rows, samples) = weight.T h for weights (k, rows), their rows `gap` further apart than that."""
+def check_forward(
+    memory: Placement, name: str, dtype: Any, k: int, rows: int, gap: int, activation: str = "identity"
+) -> None:
+    """Compute z (rows, samples) = weight.T h for weights (k, rows), their rows `gap` further apart than that.
+
+    The activation is one that the kernel takes: of relu all that is below 0 becomes 0, and no error grows.
+    """
     VL = vector_length(dtype)
     samples, block, n_out = VL if name == "forward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL, rows + gap
     generator = np.random.default_rng((k, rows))
@@ -32,12 +37,16 @@ def check_forward(memory: Placement, name: str, dtype: Any, k: int, rows: int, g
         k,
         memory.operand(in_rows(weight, n_out)),
         n_out,
+        ACTIVATIONS[activation],
         memory.operand(in_rows(h, block)),
         z,
         rows,
     )
     written = written_rows(z, (rows, samples), block)
-    assert_within(written, product(weight.T, h), product_bound(weight.T, h), f"{name} {dtype}, {k} to {rows}")
+    expected = product(weight.T, h)
+    if activation == "relu":
+        expected = np.maximum(expected, 0)
+    assert_within(written, expected, product_bound(weight.T, h), f"{name} {dtype} {activation}, {k} to {rows}")
     memory.assert_kept()
 
 

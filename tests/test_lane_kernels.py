@@ -23,12 +23,13 @@ N_VECTORS = (0, 1, BLOCK_VECTORS - 1, BLOCK_VECTORS, BLOCK_VECTORS + 1, 3 * BLOC
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["identity", "relu"])
 @pytest.mark.parametrize("name", FORWARD)
-def test_forward_writes_its_rows_of_a_block(name: str, dtype: str) -> None:
+def test_forward_writes_its_rows_of_a_block(name: str, activation: str, dtype: str) -> None:
     for k in DEPTHS:
         for rows in range(1, (2 if name == "forward_pair" else ROWS) + 1):
             for gap in (0, 3):
-                check_forward(AmongCanaries(), name, dtype, k, rows, gap)
+                check_forward(AmongCanaries(), name, dtype, k, rows, gap, activation)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
