@@ -77,15 +77,21 @@ def _unchanged(z: Any) -> Any:
 
 
 def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]:
-    """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples).
+    """Compile z (rows, samples) = weight.T h + bias for rows <= n_rows outputs; h is (k, samples).
 
-    Where the layer's activation is relu, it is taken on the way; the others are left to the caller.
+    The biases, if there are any, follow the k rows of the weights. Where the layer's activation is relu, it is taken on
+    the way; the others are left to the caller.
     """
 
     @named(name)
-    def forward(k: int, weight: Any, n_out: int, activation: int, h: Any, z: Any, rows: int) -> None:
+    def forward(k: int, weight: Any, n_out: int, biased: bool, activation: int, h: Any, z: Any, rows: int) -> None:
         out_of_line()
         acc = tile(h, n_rows, n_vectors)
+        if biased:
+            for i in range(n_rows):
+                bias = from_column(weight, n_out, min(i, rows - 1), k)
+                for v in range(n_vectors):
+                    acc[i, v] = bias
         _multiply(from_column, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
         if activation == RELU:
             _store_mapped(relu, acc, n_rows, n_vectors, z, rows)
@@ -137,7 +143,7 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
     Up to `ROWS` columns are all that the weights have: a tile's sums are neighbours in memory. Of more columns there
-    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each.
+    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row, for what is left of them, needs 17.
     """
     n_rows = GRADIENT_SUMS // n_columns
 
@@ -186,3 +192,4 @@ add_gradient_of_2 = _make_gradient(2)
 add_gradient_of_3 = _make_gradient(3)
 add_gradient_of_4 = _make_gradient(4)
 add_gradient_of_8 = _make_gradient(8)
+add_gradient_of_16 = _make_gradient(16)

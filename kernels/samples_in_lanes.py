@@ -28,6 +28,7 @@ from kernels.lane_kernels import (
     add_gradient_of_3,
     add_gradient_of_4,
     add_gradient_of_8,
+    add_gradient_of_16,
     backward_block,
     backward_vector,
     forward_block,
@@ -101,8 +102,10 @@ def take_batch(
 
 
 @inlined
-def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vectors: int, activation: int) -> None:
-    """Write activation(weight.T h) of a block to z (n_out, samples), a few rows after the other.
+def _forward_product(
+    weight: Any, h: Any, z: Any, n_in: int, n_out: int, biased: bool, n_vectors: int, activation: int
+) -> None:
+    """Write activation(weight.T h + bias) of a block to z (n_out, samples), a few rows after the other.
 
     A block of several vectors is multiplied as a whole one; nobody reads what comes of its unused vectors.
     """
@@ -111,11 +114,11 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
         if n_vectors == 1:
-            forward_vector(n_in, advance(weight, i), n_out, activation, h, strip, rows)
+            forward_vector(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
         elif n_out <= 2:
-            forward_pair(n_in, advance(weight, i), n_out, activation, h, strip, rows)
+            forward_pair(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
         else:
-            forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
+            forward_block(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
         if activation != RELU:
             activate_block(activation, strip, B, rows, n_vectors * VL)
 
@@ -147,7 +150,7 @@ def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: in
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
         z = advance(layer_outputs, block * (n_out + 1) * B)
         activation = get(network.activations, layer) if layer < network.n_layers - 1 else 0
-        _forward_product(weight, h, z, n_in + extra, n_out, n_vectors, activation)
+        _forward_product(weight, h, z, n_in, n_out, network.bias, n_vectors, activation)
         weight, h = advance(weight, (n_in + extra) * n_out), z
         layer_outputs = advance(layer_outputs, n_blocks * (n_out + 1) * B)
     return h
@@ -224,7 +227,11 @@ def _add_weight_gradient(
     elif n_out == 4:
         add_gradient_of_4(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
     else:
-        add_gradient_of_8(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
+        pairs = n_in // 2 * 2
+        add_gradient_of_8(h, pairs, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
+        if pairs < n_in:
+            last, d_last = advance(h, pairs * B), advance(d_weight, pairs * n_out)
+            add_gradient_of_16(last, 1, h_block, delta, n_out, delta_block, n_vectors, start, d_last, sums)
 
 
 @inlined
@@ -300,7 +307,6 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
     """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
     n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), block_size(x)
     activation = get(network.activations, network.n_layers - 1)
-    _write_ones(network, x, memory)
     for first in range(0, n, B):
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL

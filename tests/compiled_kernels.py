@@ -32,7 +32,7 @@ MICRO_KERNELS = (
 FORWARD = ("forward_block", "forward_pair", "forward_vector")
 BACKWARD = ("backward_block", "backward_vector")
 # Columns of the tiles of weight gradients.
-GRADIENTS = (1, 2, 3, 4, 8)
+GRADIENTS = (1, 2, 3, 4, 8, 16)
 
 
 @entry_point
@@ -113,15 +113,23 @@ def call_pack_panel(
 
 @entry_point
 def call_forward(
-    which: int, k: int, weight: np.ndarray, n_out: int, activation: int, h: np.ndarray, z: np.ndarray, rows: int
+    which: int,
+    k: int,
+    weight: np.ndarray,
+    n_out: int,
+    biased: bool,
+    activation: int,
+    h: np.ndarray,
+    z: np.ndarray,
+    rows: int,
 ) -> None:
     """Call the kernel at place `which` of FORWARD."""
     if which == 0:
-        lane.forward_block(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_block(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
     elif which == 1:
-        lane.forward_pair(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_pair(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
     elif which == 2:
-        lane.forward_vector(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_vector(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
 
 
 @entry_point
@@ -171,6 +179,8 @@ def call_gradient(
         lane.add_gradient_of_4(*operands, *target)
     elif n_columns == 8:
         lane.add_gradient_of_8(*operands, *target)
+    elif n_columns == 16:
+        lane.add_gradient_of_16(*operands, *target)
 
 
 @entry_point
