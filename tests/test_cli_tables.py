@@ -148,10 +148,11 @@ def test_both_backends_predict_alike(tmp_path: Path) -> None:
     np.testing.assert_allclose(compiled.drop("prediction"), reference.drop("prediction"), rtol=0, atol=1e-12)
 
 
-def test_predictions_go_to_a_file_where_one_is_named(tmp_path: Path) -> None:
+def test_predictions_go_to_a_file_where_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame_of(load_iris()).write_csv("table.csv")
     assert call("train", "table.csv", "--epochs", 5, "--save", "m.safetensors", "--quiet") == 0
     assert call("predict", "m.safetensors", "table.csv", "--output", "p.csv") == 0
+    assert capsys.readouterr().err == "written: p.csv: 150 predictions\n"
     assert pl.read_csv("p.csv").equals(predictions("m.safetensors", "table.csv", cwd=tmp_path))
 
 

@@ -19,7 +19,7 @@ from trainer.tables import read_features
 
 
 def run_prediction(model: Path, file: str, output: Path | None, backend: str, messages: Console) -> None:
-    """Predict each row of a table and print the result, or write it to a file; `messages` shows the progress.
+    """Predict each row of a table and print the result, or write it to a file; `messages` shows how far it is.
 
     Raises
     ------
@@ -37,6 +37,7 @@ def run_prediction(model: Path, file: str, output: Path | None, backend: str, me
         sys.stdout.write(text)
     else:
         write_whole(output, text.encode())
+        messages.print(f"written: {output}: {len(X):,} predictions")
 
 
 def prediction_table(predictor: Predictor, X: np.ndarray, tell: Tell = say_nothing) -> pl.DataFrame:
