@@ -1,7 +1,8 @@
 """Loops over arrays, compiled by numba to vector code: everything that training a multilayer perceptron computes.
 
 =================== ==============================================================================================
-`simd`, `tiles`     one SIMD register, and a block of registers, as numba types
+`simd`, `tiles`     one SIMD register, and a block of registers, as numba types; `simd` gathers `vectors`,
+                    `vector_memory`, `vector_arithmetic` and `vector_lanes`
 `blocking`          vector length and tile sizes of this processor
 `elementary`        exp, sigmoid, tanh, relu of a vector
 `micro_kernels`     one register tile of a matrix product
