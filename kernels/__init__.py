@@ -1,7 +1,8 @@
 """Loops over arrays, compiled by numba to vector code: everything that training a multilayer perceptron computes.
 
 =================== ==============================================================================================
-`simd`, `tiles`     one SIMD register, and a block of registers, as numba types
+`simd`, `tiles`     one SIMD register, and a block of registers, as numba types; `simd` gathers `vectors`,
+                    `vector_memory`, `vector_arithmetic` and `vector_lanes`
 `blocking`          vector length and tile sizes of this processor
 `elementary`        exp, sigmoid, tanh, relu of a vector
 `micro_kernels`     one register tile of a matrix product
@@ -13,10 +14,11 @@
 `optimizers`        sgd, momentum, nesterov, adam
 `network`           loss, gradients and step of one batch, by one of two ways:
 `samples_in_rows`   forward, backward, fused gradient accumulation, on matrix products
-`samples_in_lanes`  the same for small networks
+`samples_in_lanes`  the same for small networks; `evaluation_in_rows`, `evaluation_in_lanes`: what is recorded
 `sampling`          the order of the samples
-`training_loop`     steps and records, without leaving compiled code
-`reference`         all of it in NumPy: the specification, and the baseline; `reference_optimizers`: its steps
+`training_loop`     steps and records, without leaving compiled code; `training_steps`: the steps themselves
+`reference`         all of it in NumPy: the specification, and the baseline; `reference_training`: its steps, by the
+                    rules of `reference_optimizers`; `reference_losses`: its losses
 `structs`           what a kernel is told; `workspace`: what it writes over; `aligned`: where arrays begin
 `team`, `atomics`   threads that share out the work, and wait for each other
 `backends`          the compiled and the NumPy functions behind one interface

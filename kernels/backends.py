@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels import activations, gemm, network, reference, training_loop
+from kernels import activations, gemm, network, reference, reference_training, training_loop
 from kernels.lane_layout import to_blocks
 from kernels.structs import Network, Progress, Samples
 from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspace
@@ -15,7 +15,7 @@ from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspac
 
 @dataclass(frozen=True)
 class Backend:
-    """The functions of one backend; `reference` documents each.
+    """The functions of one backend; `reference` and `training_loop` document each.
 
     shares_work : whether the threads of a team may run `train` together.
     pads_rows : whether `train` lays what it remembers like the gradients of a workspace, whose rows may be padded; else
@@ -75,6 +75,6 @@ BACKENDS = {
         allocate_workspace,
         reference.forward,
         reference.loss_and_gradients,
-        reference.train,
+        reference_training.train,
     ),
 }

@@ -74,7 +74,7 @@ def store_rows(block: Any, width: int, n: int, rows: Any) -> None:
 
 
 def to_blocks(samples: Samples) -> Samples:
-    """Return samples as `evaluate` reads them: blocks of (features and ones, samples), and of (outputs, samples)."""
+    """Return samples in blocks, for `evaluation_in_lanes`: (features and ones, samples) and (outputs, samples)."""
     n = len(samples.x)
     block = samples_in_block(samples.x.itemsize)
     n_blocks = -(-n // block)

@@ -10,14 +10,13 @@ of ones, so that a bias is the weight of a feature that is always 1::
     d_h = weight delta                  (n_in, samples), without the bias
     d_weight = h delta.T                sums over the lanes of all blocks, (n_in + 1, n_out)
 
-What pads the last vector has a delta of zero, and so takes no part. One thread does all of it.
+What pads the last vector has a delta of zero, and so takes no part. One thread does all of it. What is recorded of the
+outputs is left to `evaluation_in_lanes`.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from kernels._jit import called, inlined
 from kernels.activations import RELU, SOFTMAX, activate_block, softmax_in_lanes
@@ -36,19 +35,8 @@ from kernels.lane_kernels import (
     forward_vector,
 )
 from kernels.lane_layout import ask_for_rows, block_size, load_blocks, store_rows
-from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
-from kernels.simd import (
-    absolute,
-    advance,
-    get,
-    keep_first,
-    lanes,
-    load,
-    put,
-    select_less,
-    splat,
-    sum_lanes,
-)
+from kernels.losses import output_delta_in_lanes
+from kernels.simd import advance, get, lanes, put
 from kernels.structs import Dropout, Layers
 from kernels.workspace import Memory
 
@@ -138,7 +126,7 @@ def _backward_product(
 
 
 @inlined
-def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: int, memory: Memory) -> Any:
+def block_logits(network: Layers, parameters: Any, x: Any, block: int, n_vectors: int, memory: Memory) -> Any:
     """Run a block of samples at x through all layers; return the pointer to the last one's logits.
 
     Outputs of a layer have (n_out + 1) rows in each block; the layers' lie one behind the other.
@@ -157,7 +145,7 @@ def _forward(network: Layers, parameters: Any, x: Any, block: int, n_vectors: in
 
 
 @inlined
-def _last_layer(network: Layers, like: Any, memory: Memory) -> tuple[int, int]:
+def last_layer(network: Layers, like: Any, memory: Memory) -> tuple[int, int]:
     """Return where the last layer's parameters begin, and where its outputs and deltas do."""
     B, n_blocks, offset, place = block_size(like), _most_blocks(like, memory), 0, 0
     extra = 1 if network.bias else 0
@@ -189,13 +177,13 @@ def to_deltas(
     n_layers, VL, B = network.n_layers, lanes(x), block_size(x)
     n_blocks, n_features, n_outputs = _most_blocks(x, memory), get(network.sizes, 0), get(network.sizes, n_layers)
     extra, activation = 1 if network.bias else 0, get(network.activations, n_layers - 1)
-    last_weight, last_place = _last_layer(network, x, memory)
+    last_weight, last_place = last_layer(network, x, memory)
     total = 0.0
     for block in range((rows + B - 1) // B):
         used = min(B, rows - block * B)
         n_vectors = (used + VL - 1) // VL
         block_x = advance(memory.lanes_x, block * (n_features + 1) * B)
-        z = _forward(network, parameters, block_x, block, n_vectors, memory)
+        z = block_logits(network, parameters, block_x, block, n_vectors, memory)
         place, weight = last_place, advance(parameters, last_weight)
         delta, targets = advance(memory.delta, place + block * (n_outputs + 1) * B), block * n_outputs * B
         total += output_delta_in_lanes(
@@ -251,58 +239,6 @@ def accumulate(
 
 
 @called
-def absolute_error(network: Layers, y: Any, rows: int, memory: Memory) -> float:
-    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    B, n_out, total = block_size(y), get(network.sizes, network.n_layers), 0.0
-    place = _last_layer(network, y, memory)[1]
-    for block in range((rows + B - 1) // B):
-        h = advance(memory.outputs, place + block * (n_out + 1) * B)
-        targets = advance(memory.lanes_y, block * n_out * B)
-        for j in range(n_out):
-            total += sum_of_absolute_errors(advance(h, j * B), advance(targets, j * B), min(B, rows - block * B))
-    return total
-
-
-@inlined
-def _class_of(outputs: Any, n_out: int) -> Any:
-    """Return for each sample of a vector the number of the largest output; for a single one, whether it is above 1/2.
-
-    `outputs` points to the first output of the samples; the others are a row of a block apart.
-    """
-    B = block_size(outputs)
-    best, number = load(outputs, 0), splat(outputs, 0.0)
-    if n_out == 1:
-        return select_less(best, splat(outputs, 0.5), number, splat(outputs, 1.0))
-    for j in range(1, n_out):
-        h = load(outputs, j * B)
-        number = select_less(best, h, splat(outputs, j), number)
-        best = select_less(best, h, h, best)
-    return number
-
-
-@called
-def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
-    """Return the loss of n samples, without penalties, and how many are right, both summed over the samples.
-
-    x and y point to blocks made by `to_blocks`.
-    """
-    VL, B, total, correct = lanes(x), block_size(x), 0.0, splat(x, 0.0)
-    n_features, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    activation, zero, one = get(network.activations, network.n_layers - 1), splat(x, 0.0), splat(x, 1.0)
-    for block in range((n + B - 1) // B):
-        used = min(B, n - block * B)
-        n_vectors = (used + VL - 1) // VL
-        z = _forward(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
-        targets = advance(y, block * n_out * B)
-        total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
-        for v in range(0, used, VL):
-            difference = _class_of(advance(z, v), n_out) - _class_of(advance(targets, v), n_out)
-            right = select_less(absolute(difference), one, one, zero)
-            correct = correct + keep_first(right, used - v)
-    return total, np.float64(sum_lanes(correct))
-
-
-@called
 def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memory, out: Any) -> None:
     """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
     n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), block_size(x)
@@ -311,7 +247,7 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL
         load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
-        z = _forward(network, parameters, memory.lanes_x, 0, n_vectors, memory)
+        z = block_logits(network, parameters, memory.lanes_x, 0, n_vectors, memory)
         if activation == SOFTMAX:
             for i in range(0, used, VL):
                 softmax_in_lanes(advance(z, i), n_out, B)

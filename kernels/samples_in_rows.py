@@ -6,6 +6,7 @@ delta that was scaled by minus the learning rate turns the product into the upda
 
 Rows of hidden outputs, and of weights if the network says so, are laid apart by `blocking.padded_width`. The threads of
 a team share out the columns of a result where it is wide, else its rows, and meet wherever one needs what others wrote.
+What is recorded of the outputs is left to `evaluation_in_rows`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 from kernels._jit import called, inlined, kernel
 from kernels.activations import activate, multiply_by_derivative
 from kernels.blocking import MR, NV, VECTOR_BYTES, padded_width
-from kernels.dropout import drop_units, multiply_by_dropped_derivative, no_dropout
+from kernels.dropout import drop_units, multiply_by_dropped_derivative
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, UNIT, gemm
-from kernels.losses import output_delta, sum_of_absolute_errors, weighted_output_delta
+from kernels.losses import output_delta, weighted_output_delta
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
 from kernels.packing import copy_block
 from kernels.simd import advance, get, lanes, load_first, put, splat, store_first
@@ -216,7 +217,7 @@ def accumulate(
     """
     team, n_layers = memory.team, network.n_layers
     delta, other_delta = memory.delta, memory.other_delta
-    offset, h_offset = 0, _outputs_offset(network, x, memory)
+    offset, h_offset = 0, outputs_offset(network, x, memory)
     for layer in range(n_layers):
         offset += layer_size(network, x, layer)
     for layer in range(n_layers - 1, -1, -1):
@@ -263,49 +264,9 @@ def accumulate(
 
 
 @inlined
-def _outputs_offset(network: Layers, like: Any, memory: Memory) -> int:
+def outputs_offset(network: Layers, like: Any, memory: Memory) -> int:
     """Return where the last layer's outputs begin in the workspace."""
     offset = 0
     for layer in range(network.n_layers - 1):
         offset += memory.batch_size * padded_stride(like, get(network.sizes, layer + 1))
     return offset
-
-
-@called
-def absolute_error(network: Layers, y: Any, rows: int, memory: Memory) -> float:
-    """Return the sum of |y - h| over the batch whose outputs are in the workspace."""
-    h = advance(memory.outputs, _outputs_offset(network, y, memory))
-    return sum_of_absolute_errors(h, y, rows * get(network.sizes, network.n_layers))
-
-
-@inlined
-def _is_correct(h: Any, y: Any, n: int) -> bool:
-    """Tell whether the largest output is the target's largest, or, for a single output, on the target's side of 1/2."""
-    if n == 1:
-        return (get(h, 0) >= 0.5) == (get(y, 0) >= 0.5)
-    best_h, best_y = 0, 0
-    for j in range(1, n):
-        if get(h, j) > get(h, best_h):
-            best_h = j
-        if get(y, j) > get(y, best_y):
-            best_y = j
-    return best_h == best_y
-
-
-@called
-def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
-    """Return the loss of n rows, without penalties, and how many are right, both summed over the rows."""
-    n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    total, correct = 0.0, 0.0
-    for start in range(0, n, memory.batch_size):
-        rows = min(memory.batch_size, n - start)
-        rows_x, rows_y = advance(x, start * n_in), advance(y, start * n_out)
-        total += to_deltas(
-            network, parameters, rows_x, rows_y, memory.batch_weights, False, rows, memory, 1.0, no_dropout()
-        )
-        h = advance(memory.outputs, _outputs_offset(network, x, memory))
-        for i in range(rows):
-            if _is_correct(advance(h, i * n_out), advance(rows_y, i * n_out), n_out):
-                correct += 1.0
-        meet(memory.team)  # before the outputs are written over
-    return total, correct

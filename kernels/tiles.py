@@ -17,7 +17,8 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
 from kernels._jit import inlined_for
-from kernels.simd import VecType, vector_address, vector_type
+from kernels.vector_memory import vector_address
+from kernels.vectors import VecType, vector_type
 
 
 class TileType(types.Type):

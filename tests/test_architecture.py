@@ -116,7 +116,10 @@ def test_numba_s_compiling_decorators_are_named_in_one_module_only(path: Path) -
     assert not named & decorators
     # Extending the compiler is another matter: intrinsics and overloads.
     if module_name(path) not in (
-        "kernels.simd",
+        "kernels.vectors",
+        "kernels.vector_memory",
+        "kernels.vector_arithmetic",
+        "kernels.vector_lanes",
         "kernels.tiles",
         "kernels.elementary",
         "kernels.blocking",

@@ -1,0 +1,158 @@
+"""Arithmetic of vectors, lane by lane: operators, functions, the lesser and the larger of two.
+
+Each is an instruction or a few, and `fma` comes of nothing but a call of it. What chooses, moves or combines the lanes
+of a vector is in `vector_lanes`; exponentials and logarithms are in `elementary`.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from kernels._jit import inlined_for, named
+from kernels.blocking import HAS_AVX512, VECTOR_BYTES
+from kernels.vectors import VecType, integer_vector_type, llvm_call, splat, type_suffix
+
+
+@intrinsic
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return ``a * b + c``, rounded once."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return llvm_call(builder, f"llvm.fma.{type_suffix(a)}", args[0].type, list(args))
+
+    return a(a, a, a), codegen
+
+
+def _binary(instruction: str) -> Any:
+    @intrinsic
+    def operation(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return getattr(builder, instruction)(*args)
+
+        return a(a, a), codegen
+
+    return operation
+
+
+def _overload_operator(python_operator: Any, instruction: str) -> None:
+    """Give vectors one of ``+ - * /``; a scalar beside a vector is rounded to its element type and splatted."""
+    operation = _binary(instruction)
+
+    own_name = named(f"vector_{instruction}")
+
+    @inlined_for(python_operator)
+    def vector_operator(a, b):
+        if isinstance(a, VecType) and isinstance(b, VecType):
+            return own_name(lambda a, b: operation(a, b))
+        if isinstance(a, VecType) and isinstance(b, types.Number):
+            return own_name(lambda a, b: operation(a, splat(a, b)))
+        if isinstance(b, VecType) and isinstance(a, types.Number):
+            return own_name(lambda a, b: operation(splat(b, a), b))
+        return None
+
+
+for _operator, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _overload_operator(_operator, _instruction)
+
+
+@intrinsic
+def _negated(typingctx: Any, a: Any) -> Any:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fneg(args[0])
+
+    return a(a), codegen
+
+
+@inlined_for(operator.neg)
+def _negative(a):
+    """``-a``, which costs nothing before an `fma`."""
+    if isinstance(a, VecType):
+        return lambda a: _negated(a)
+    return None
+
+
+def _elementwise(llvm_name: str, n_args: int) -> Any:
+    """Make an intrinsic of an LLVM function that maps vectors lane by lane."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return llvm_call(builder, f"llvm.{llvm_name}.{type_suffix(sig.return_type)}", args[0].type, list(args))
+
+    if n_args == 1:
+        return intrinsic(lambda typingctx, a: (a(a), codegen))
+    return intrinsic(lambda typingctx, a, b: (a(a, a), codegen))
+
+
+absolute = _elementwise("fabs", 1)
+round_to_even = _elementwise("roundeven", 1)
+square_root = _elementwise("sqrt", 1)
+copy_sign = _elementwise("copysign", 2)
+
+
+@intrinsic
+def select_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+    """Return, lane by lane, `then` where a < b and `otherwise` elsewhere (also where a or b is not a number)."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return a(a, a, a, a), codegen
+
+
+@inlined_for(min)
+def _minimum(a, b):
+    """``min`` of vectors: b where a is not a number, as the processor's instruction has it."""
+    if isinstance(a, VecType) and isinstance(b, VecType):
+        return lambda a, b: select_less(a, b, a, b)
+    return None
+
+
+@inlined_for(max)
+def _maximum(a, b):
+    """``max`` of vectors: b where a is not a number."""
+    if isinstance(a, VecType) and isinstance(b, VecType):
+        return lambda a, b: select_less(b, a, a, b)
+    return None
+
+
+def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any) -> Any:
+    """Multiply by 2**exponent, for whole numbers from the least to the largest normal exponent."""
+    # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
+    # what is not a number.
+    integers = integer_vector_type(vector)
+    mantissa_bits, bias = (23, 127) if vector.dtype.bitwidth == 32 else (52, 1023)
+    shifter = ir.Constant(exponent.type, [1.5 * 2.0**mantissa_bits] * vector.length)
+    bits = builder.bitcast(builder.fadd(exponent, shifter), integers)
+    biased = builder.add(bits, ir.Constant(integers, [bias] * vector.length))
+    power = builder.shl(biased, ir.Constant(integers, [mantissa_bits] * vector.length))
+    return builder.fmul(value, builder.bitcast(power, value.type))
+
+
+@intrinsic
+def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
+    """Return ``value * 2**exponent`` for whole numbers `exponent`, also where 2**exponent is not a normal number.
+
+    AVX-512 has an instruction for it; elsewhere it is done in two steps of half the exponent each.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if HAS_AVX512 and VECTOR_BYTES == 64:
+            kind, n_bits = ("ps", 16) if value.dtype.bitwidth == 32 else ("pd", 8)
+            all_lanes, current_rounding = ir.Constant(ir.IntType(n_bits), -1), ir.Constant(ir.IntType(32), 4)
+            operands = [*args, args[0], all_lanes, current_rounding]
+            return llvm_call(builder, f"llvm.x86.avx512.mask.scalef.{kind}.512", args[0].type, operands)
+        halved = builder.fmul(args[1], ir.Constant(args[1].type, [0.5] * value.length))
+        half = llvm_call(builder, f"llvm.roundeven.{type_suffix(value)}", halved.type, [halved])
+        once = _times_power_of_two(builder, value, args[0], half)
+        return _times_power_of_two(builder, value, once, builder.fsub(args[1], half))
+
+    return value(value, value), codegen
