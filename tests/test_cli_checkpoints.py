@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, call, environment
+from interrupted_training import send_when_training_has_begun
 
 from trainer.checkpoint_file import read_checkpoint
 from trainer.interruption import interruption
@@ -29,20 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def weights(name: str) -> bytes:
     return load_model(name).predictor.model.parameters.tobytes()
-
-
-def send_when_training_has_begun(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Have a signal come as soon as the training looks at the clock with a handler for it."""
-    before, clock = signal.getsignal(number), time.perf_counter
-    sent: list[int] = []
-
-    def look() -> float:
-        if signal.getsignal(number) != before and not sent:
-            sent.append(number)
-            os.kill(os.getpid(), number)
-        return clock()
-
-    monkeypatch.setattr("trainer.course.time.perf_counter", look)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -221,4 +221,5 @@ def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -
     for warning in training_warnings(job.predictor.model, training.X, training.Y, outcome.history):
         messages.print(f"scratch-mlp: warning: {warning}")
     if outcome.interrupted:
-        messages.print(f"scratch-mlp: {interruption_of(outcome, written, job.outputs.checkpoint)}")
+        holding, left_out = [*written, *job.outputs.kept_up], job.outputs.left_out(outcome)
+        messages.print(f"scratch-mlp: {interruption_of(outcome, holding, left_out, job.outputs.checkpoint)}")
