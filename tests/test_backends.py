@@ -19,7 +19,7 @@ from networks import LOSSES_AND_OUTPUTS, flat, problem, random_network, random_s
 from kernels.backends import BACKENDS
 from kernels.structs import Objective
 from trainer import MLP
-from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
+from trainer.architecture import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.run import Run
 from trainer.terms import objective
 

@@ -106,7 +106,8 @@ GAPS = "a,b,c,y\n1,u,1,0.5\n,v,2,1.5\n4,,,2.5\n1,v,9,3.5\n"
 
 
 def test_what_is_missing_is_refused_unless_it_is_to_be_imputed(write: Write) -> None:
-    assert refusal_of(write(GAPS)) == "column 'a', row 2 (line 3) is missing"
+    assert refusal_of(write(GAPS)) == "column 'a', row 2 (line 3) is missing; --impute mean|median fills such cells in"
+    assert refusal_of(write("a,y\n1,2\ninf,3\n")).endswith("holds 'inf'; features must be finite numbers")
     assert refusal_of(write("a,y\n1,2\n2,\n"), impute="mean") == "column 'y', row 2 (line 3) is missing"
     unknown = message_of(InputError, read_table, write(GAPS), impute="mode")
     assert unknown == "impute: 'mode' is unknown; accepted are 'mean' and 'median'"
@@ -151,6 +152,7 @@ def test_only_training_rows_say_what_stands_for_a_gap(write: Write) -> None:
 
 def test_a_column_without_a_cell_is_refused(write: Write) -> None:
     message = refusal_of(write("a,b,y\n,1,1\n,2,2\n"), impute="median")
+    assert message == refusal_of(write("a,b,y\n,1,1\n,2,2\n"))
     assert message == "column 'a' is missing in every row; leave it out with --drop"
     table = read_table(write("a,y\n,1\n,2\n3,4\n,5\n"), impute="mean")
     table_without = prepare  # the row that holds the only number is kept apart with some seed

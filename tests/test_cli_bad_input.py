@@ -96,7 +96,7 @@ def assert_refused(
         (("one-row.csv",), "1 row"),
         (("good.csv", "--target", "colour"), ("'colour'", "'a', 'b', 'kind'")),
         (("text.csv",), ("'a'", "row 8", "'seven'")),
-        (("gap.csv",), ("'a'", "row 8", "missing")),
+        (("gap.csv",), ("'a'", "row 8", "missing", "--impute mean|median")),
         (("gap.parquet",), ("'kind'", "row 1", "missing")),
         (("nan.csv",), ("'a'", "row 8", "nan")),
         (("inf.csv",), ("'a'", "row 8", "inf")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, call, environment
+from interrupted_training import send_when_training_has_begun
 
 from trainer.checkpoint_file import read_checkpoint
 from trainer.interruption import interruption
@@ -29,20 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def weights(name: str) -> bytes:
     return load_model(name).predictor.model.parameters.tobytes()
-
-
-def send_when_training_has_begun(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Have a signal come as soon as the training looks at the clock with a handler for it."""
-    before, clock = signal.getsignal(number), time.perf_counter
-    sent: list[int] = []
-
-    def look() -> float:
-        if signal.getsignal(number) != before and not sent:
-            sent.append(number)
-            os.kill(os.getpid(), number)
-        return clock()
-
-    monkeypatch.setattr("trainer.course.time.perf_counter", look)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -165,6 +153,55 @@ def test_files_that_cannot_be_used_are_refused(
     assert words in err
     assert err.count("\n") == 1
     assert os.listdir(folder) == ["t.csv"]
+
+
+def leave_no_room_for(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have the disk be full when one of these files has been there and is written again."""
+    replace = os.replace
+
+    def fill(source: Path, target: Path) -> None:
+        if target.name in names and (target.exists() or target.name != "run.safetensors"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr("trainer.output_file.os.replace", fill)
+
+
+CANNOT = "scratch-mlp: error: cannot write run.safetensors: No space left on device"
+EVERY = ("--epochs", "40", "--every", "2steps", "--checkpoint", "run.safetensors", "--quiet")
+
+
+def test_a_model_is_saved_elsewhere_before_a_checkpoint_that_cannot_be_written_ends_the_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = ("train", "t.csv", *OPTIONS, "--schedule", "constant", "--batch-size", "80")
+    with monkeypatch.context() as context:
+        leave_no_room_for(context, "run.safetensors")
+        assert call(*training, *EVERY, "--save", "m.safetensors") == 2
+    assert capsys.readouterr().err == f"{CANNOT}; the model as it was then is saved as m.safetensors\n"
+    assert read_checkpoint("run.safetensors").standing.epochs_done == 1
+    assert call(*training, "--epochs", "2", "--save", "two.safetensors", "--quiet") == 0
+    assert weights("m.safetensors") == weights("two.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("save", "further"),
+    [
+        ((), ""),
+        (("--save", "./run.safetensors"), ""),
+        (
+            ("--save", "m.safetensors"),
+            "; the model neither: cannot write m.safetensors: No space left on device",
+        ),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_ends_the_training_where_no_model_can_be_saved(
+    save: tuple[str, ...], further: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave_no_room_for(monkeypatch, "run.safetensors", "m.safetensors")
+    assert call("train", "t.csv", *OPTIONS, *EVERY, *save) == 2
+    assert capsys.readouterr().err == f"{CANNOT}{further}\n"
+    assert not Path("m.safetensors").exists()
 
 
 def test_a_second_signal_has_its_usual_effect() -> None:

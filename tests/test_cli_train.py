@@ -272,7 +272,7 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(hidden: str, threads: int, tm
         child.send_signal(signal.SIGINT)
         assert child.wait(30) == 130
     message = (tmp_path / "err.txt").read_text()
-    assert re.fullmatch(r"scratch-mlp: interrupted: the history and the model hold .* in [\d,]+ epochs\n", message)
+    assert re.fullmatch(r"scratch-mlp: interrupted: .* in [\d,]+ epochs is in h\.json, m\.safetensors\n", message)
     assert "Traceback" not in message
     assert read_records(tmp_path / "h.json")[0]["epoch"] == 0
     assert f"{threads} threads" in (tmp_path / "out.txt").read_text() or threads == 1

@@ -15,7 +15,7 @@ from kernels.backends import BACKENDS
 from kernels.dropout import dropout_of_step, kept_units
 from kernels.structs import Dropout
 from trainer import MLP
-from trainer.model import HIDDEN_ACTIVATIONS
+from trainer.architecture import HIDDEN_ACTIVATIONS
 from trainer.run import Run
 from trainer.terms import objective, optimizer
 

@@ -23,7 +23,7 @@ from networks import LOSSES_WITH_THEIR_GRADIENTS, flat, problem, random_network,
 
 from kernels.backends import Backend
 from trainer import MLP
-from trainer.model import HIDDEN_ACTIVATIONS
+from trainer.architecture import HIDDEN_ACTIVATIONS
 
 H = 2.0**-14
 CHECKED_PARAMETERS = 6

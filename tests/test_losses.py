@@ -24,7 +24,7 @@ from networks import (
 
 from kernels.backends import Backend
 from trainer import MLP
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 
 
 def passing_on(units: int, backend: Backend, dtype: str = "float64", **options: Any) -> MLP:

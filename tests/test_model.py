@@ -10,8 +10,8 @@ from refusals import message_of
 
 from kernels.backends import Backend
 from trainer import MLP, History, InputError
+from trainer.architecture import DTYPES
 from trainer.checks import check_rows
-from trainer.model import DTYPES
 
 
 @pytest.fixture

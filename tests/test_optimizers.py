@@ -19,7 +19,7 @@ from kernels.backends import BACKENDS
 from kernels.optimizers import step_rate
 from kernels.structs import Optimizer, Rule
 from trainer import MLP, DivergenceError
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 from trainer.run import Run
 from trainer.terms import SOLVERS, objective, optimizer
 

@@ -19,7 +19,7 @@ from kernels.lane_blocks import suits_lanes
 from kernels.structs import Objective, Samples
 from kernels.workspace import allocate_workspace
 from trainer import MLP, InputError
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 
 # Layers for which kernels compute with samples in lanes, and in rows.
 SMALL, LARGE = [3, 5, 2], [40, 70, 37]

@@ -9,7 +9,7 @@ from networks import random_network, random_samples
 from test_backends import RATE, exact_step
 
 from kernels.lane_blocks import suits_lanes
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 from trainer.terms import objective
 
 N_ROWS = 21

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from trainer.errors import InputError
-from trainer.preprocessing import fit_standardizer, one_hot, split
+from trainer.moments import Moments
+from trainer.preprocessing import Standardizer, one_hot, split, standardizer_of
 
 EPS = np.finfo(np.float64).eps
 LABELS = st.lists(st.integers(0, 5), min_size=2, max_size=80).map(np.array)
@@ -30,6 +31,13 @@ def exact_moments(column: np.ndarray) -> tuple[Fraction, float]:
 # ---- standardizer
 
 
+def fitted_to(X: np.ndarray) -> Standardizer:
+    """Return the standardizer of rows, measured in one block."""
+    moments = Moments(X[0])
+    moments.add(X)
+    return standardizer_of(moments)
+
+
 @given(
     offset=st.sampled_from([0.0, 1.0, -1e6, 1e9, 1e12]),
     X=hnp.arrays(np.float64, st.tuples(st.integers(2, 40), st.just(1)), elements=st.integers(-1000, 1000)),
@@ -37,7 +45,7 @@ def exact_moments(column: np.ndarray) -> tuple[Fraction, float]:
 def test_moments_are_those_of_exact_arithmetic_under_any_offset(offset: float, X: np.ndarray) -> None:
     X = X + offset  # whole numbers below 2**53, so this is exact
     assume(np.ptp(X) > 0)
-    fitted = fit_standardizer(X)
+    fitted = fitted_to(X)
     mean, deviation = exact_moments(X[:, 0])
     n = len(X)
     # Differences of whole numbers are exact; n additions and a division then round, each by eps/2 relative to
@@ -50,7 +58,7 @@ def test_moments_are_those_of_exact_arithmetic_under_any_offset(offset: float, X
 @given(X=hnp.arrays(np.float64, (7, 3), elements=st.integers(-50, 50)))
 def test_training_features_get_mean_zero_and_deviation_one(X: np.ndarray) -> None:
     original = X.copy()
-    Z = fit_standardizer(X).transform(X)
+    Z = fitted_to(X).transform(X)
     np.testing.assert_array_equal(X, original)
     varies = np.ptp(X, axis=0) > 0
     # |z| <= sqrt(n - 1) < 3 for n = 7; x - mean loses at most eps * 50 against a deviation of at least 1/3.
@@ -63,7 +71,7 @@ def test_training_features_get_mean_zero_and_deviation_one(X: np.ndarray) -> Non
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e300, 5e-324, 1.7e308])
 def test_constant_features_become_exactly_zero_with_scale_one(value: float) -> None:
     X = np.full((1000, 2), value)
-    fitted = fit_standardizer(X)
+    fitted = fitted_to(X)
     assert fitted.scale.tolist() == [1.0, 1.0]
     assert (fitted.transform(X) == 0).all()
 
@@ -71,23 +79,23 @@ def test_constant_features_become_exactly_zero_with_scale_one(value: float) -> N
 @pytest.mark.parametrize("size", [1e-300, 1e-160, 1.0, 1e160, 8e307])
 def test_extreme_magnitudes_neither_overflow_nor_vanish(size: float) -> None:
     X = np.array([[-size], [size]])
-    fitted = fit_standardizer(X)
+    fitted = fitted_to(X)
     assert fitted.mean[0] == 0
     assert fitted.scale[0] == size
     np.testing.assert_array_equal(fitted.transform(X), [[-1.0], [1.0]])
 
 
 def test_transform_uses_the_moments_of_the_training_rows() -> None:
-    fitted = fit_standardizer([[0.0, 10.0], [2.0, 30.0]])
+    fitted = fitted_to(np.array([[0.0, 10.0], [2.0, 30.0]]))
     np.testing.assert_array_equal(fitted.transform(np.array([[3, 10]], dtype=np.float32)), [[2.0, -1.0]])
 
 
 def test_standardizer_refuses_what_it_cannot_use() -> None:
-    for X in (np.ones(3), np.ones((0, 2)), np.array([[1.0], [np.nan]]), np.array([[np.inf]])):
-        with pytest.raises(InputError, match=r"^X: "):
-            fit_standardizer(X)
+    fitted = fitted_to(np.eye(2))
     with pytest.raises(InputError, match="X: has 3 columns; 2 are accepted"):
-        fit_standardizer(np.eye(2)).transform(np.eye(3))
+        fitted.transform(np.eye(3))
+    with pytest.raises(InputError, match=r"^X: has shape \(3,\); a matrix"):
+        fitted.transform(np.ones(3))
 
 
 # ---- one-hot

@@ -13,6 +13,7 @@ from equal_tables import assert_equal
 from refusals import refusal_of
 
 from trainer.errors import InputError
+from trainer.feature_survey import FILLING
 from trainer.table_files import ACCEPTED
 from trainer.tables import read_table
 
@@ -30,8 +31,8 @@ from trainer.tables import read_table
         (",a,y\n0,1,2\n", "column 1 has no name; each column needs one"),
         ("a,y\n1,2\n1,2,3\n", "cannot be parsed as a .csv file: line 3 has 3 fields, the header 2"),
         ("a,b,y\n1,2,3\n4,5\n", "column 'y', row 2 (line 3) is missing"),
-        ("a,y\n1,2\n,4\n", "column 'a', row 2 (line 3) is missing"),
-        ('a,y\n1,2\n" ",4\n', "column 'a', row 2 (line 3) is missing"),
+        ("a,y\n1,2\n,4\n", "column 'a', row 2 (line 3) is missing" + FILLING),
+        ('a,y\n1,2\n" ",4\n', "column 'a', row 2 (line 3) is missing" + FILLING),
         ("a,y\n1,2\n\n3,4\n", "column 'y', row 2 (line 3) is missing"),
         ("a,y\n1,u\n2,\n", "column 'y', row 2 (line 3) is missing"),
         ("a,y\n1,0.5\n2,nan\n", "column 'y', row 2 (line 3) holds 'nan'; a finite number is needed"),
@@ -40,10 +41,10 @@ from trainer.tables import read_table
             "a,y\n1,2\n12,3\nabc,4\n",
             "column 'a', row 3 (line 4) holds 'abc'; features must be finite numbers",
         ),
-        ("a,y\n1,2\nNaN,3\n", "column 'a', row 2 (line 3) holds 'NaN'; features must be finite numbers"),
+        ("a,y\n1,2\nNaN,3\n", "column 'a', row 2 (line 3) holds 'NaN'; features must be finite numbers" + FILLING),
         ("a,y\n1,2\n1e400,3\n", "column 'a', row 2 (line 3) holds '1e400'; features must be finite numbers"),
         ("a,y\ntrue,2\n1,3\n", "column 'a', row 1 (line 2) holds 'true'; features must be finite numbers"),
-        ("a,y\ntrue,u\n,v\n", "column 'a', row 2 (line 3) is missing"),
+        ("a,y\ntrue,u\n,v\n", "column 'a', row 2 (line 3) is missing" + FILLING),
         ('a,"c\nd",y\n1,2,3\n"x\ny",2,4\n', "column 'a', row 2 (line 4) holds 'x\\ny'; "),
         ("a,y\n1,u\n2,u\n", "target 'y' holds the single class 'u'; 2 are needed"),
         ("a,y\n1,7\n2,7\n", "target 'y' holds the single class 7; 2 are needed"),
@@ -71,8 +72,8 @@ def test_the_line_is_left_out_where_it_is_not_certain(write: Write) -> None:
     [
         ({}, "the table is empty: it has 0 columns and 0 rows"),
         ({"a": [], "y": []}, "the table is empty: it has 2 columns and 0 rows"),
-        ({"a": [1, None], "y": [1, 2]}, "column 'a', row 2 is missing"),
-        ({"a": [None, None], "y": [1, 2]}, "column 'a', row 1 is missing"),
+        ({"a": [1, None], "y": [1, 2]}, "column 'a', row 2 is missing" + FILLING),
+        ({"a": [None, None], "y": [1, 2]}, "column 'a' is missing in every row; leave it out with --drop"),
         (
             {"a": [1.0, float("inf")], "y": [1, 2]},
             "column 'a', row 2 holds 'inf'; features must be finite numbers",

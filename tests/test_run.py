@@ -11,7 +11,7 @@ from networks import random_network, random_samples
 from kernels.backends import BACKENDS, Backend
 from kernels.structs import RECORD_COLUMNS, Objective
 from trainer import MLP, DivergenceError
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 from trainer.run import Run
 from trainer.terms import SOLVERS, objective, optimizer
 

@@ -141,7 +141,8 @@ def test_bad_cells_of_a_stream_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "X.npy", bad)
     np.save(tmp_path / "y.npy", NUMBERS)
     message = refusal_of(tmp_path / "X.npy", stream=True)
-    assert message == "column 'x1', row 151 holds 'nan'; features must be finite numbers"
+    what = "column 'x1', row 151 holds 'nan'; features must be finite numbers"
+    assert message == f"{what}; --impute mean|median fills such cells in"
     np.save(tmp_path / "X.npy", X)
     gap = NUMBERS.copy()
     gap[140] = np.inf

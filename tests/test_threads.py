@@ -21,7 +21,7 @@ from networks import random_network, random_samples
 from test_backends import RATE, exact_step
 
 from trainer import MLP, DivergenceError
-from trainer.model import DTYPES
+from trainer.architecture import DTYPES
 from trainer.model_file import load_predictor
 from trainer.run import Run
 from trainer.terms import objective

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.diagnosis import divergence_message
@@ -78,11 +78,25 @@ def divergence_of(outcome: Outcome, settings: Settings) -> str:
     )
 
 
-def interruption_of(outcome: Outcome, written: list[Path], checkpoint: Path | None) -> str:
-    """Return what is left of a training that was interrupted, and how it can go on."""
-    kept = "the history and the model hold" if written else "nothing was asked to be written of"
+def interruption_of(outcome: Outcome, written: Sequence[Path], left_out: Sequence[str], checkpoint: Path | None) -> str:
+    """Return what is left of a training that was interrupted, and how it can go on.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    written : all files and folders that hold something of it
+    left_out : the options whose pictures could not be drawn for want of a record
+    checkpoint : where it can go on from
+    """
+    trained = f"what was trained in {outcome.epochs_done:,} epochs"
+    if written:
+        kept = f"{trained} is in {', '.join(str(path) for path in written)}"
+    else:
+        kept = f"nothing {'is' if left_out else 'was asked to be'} written of {trained}"
+    are = "is" if len(left_out) == 1 else "are"
+    missing = f"; without a record {' and '.join(left_out)} {are} left out" if left_out else ""
     going_on = f"; --resume {checkpoint} goes on from there" if checkpoint else ""
-    return f"interrupted: {kept} what was trained in {outcome.epochs_done:,} epochs{going_on}"
+    return f"interrupted: {kept}{missing}{going_on}"
 
 
 def _measured(final: Mapping[str, float], prefix: str) -> str:

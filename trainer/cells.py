@@ -35,12 +35,12 @@ def first_cell(column: pl.Series, good: pl.Series, first_row: int) -> Cell | Non
     return None if row is None else Cell(first_row + row, column[row])
 
 
-def refusal(raw: RawTable, name: str, cell: Cell, need: str) -> InputError:
-    """Return the error that names a cell, its row and, in a file of text, its line."""
+def refusal(raw: RawTable, name: str, cell: Cell, need: str, *, hint: str = "") -> InputError:
+    """Return the error that names a cell, its row and, in a file of text, its line; `hint` says what to do about it."""
     text = str(cell.content) if len(str(cell.content)) <= MAX_QUOTED else str(cell.content)[:MAX_QUOTED] + "..."
     what = "is missing" if cell.content is None else f"holds {text!r}; {need}"
     line = "" if raw.separator is None else line_of(raw.path, raw.separator, name, cell.row, cell.content or "")
-    return InputError(f"{raw.path}: column {name!r}, row {cell.row + 1}{line} {what}")
+    return InputError(f"{raw.path}: column {name!r}, row {cell.row + 1}{line} {what}{hint}")
 
 
 def require(raw: RawTable, column: pl.Series, good: pl.Series, need: str, first_row: int) -> None:

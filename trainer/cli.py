@@ -1,6 +1,7 @@
 """The command line: options and their help. What the commands do is left to the modules they call.
 
-The commands that train are in `trainer.training_commands`, those that take a trained model in `trainer.model_commands`.
+`trainer.training_commands` has the command that trains, `trainer.dataset_commands` that which writes data sets, and
+`trainer.model_commands` those that take a trained model.
 
 Input that cannot be used ends in one line on standard error and exit status 2; a training that meets NaN or infinity in
 status 3; one that is interrupted in 130, or 143 where it was told to terminate.
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trainer import model_commands, training_commands
+from trainer import dataset_commands, model_commands, training_commands
 from trainer.errors import InputError
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 app.command(help=training_commands.TRAIN_HELP)(training_commands.train)
-app.command(help=training_commands.DATA_HELP)(training_commands.data)
+app.command(help=dataset_commands.DATA_HELP)(dataset_commands.data)
 app.command(help=model_commands.PREDICT_HELP)(model_commands.predict)
 app.command(help=model_commands.EVALUATE_HELP)(model_commands.evaluate)
 app.command(help=model_commands.INSPECT_HELP)(model_commands.inspect)

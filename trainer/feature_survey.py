@@ -30,6 +30,7 @@ from trainer.raw_table import Features, RawTable
 
 MAX_CATEGORIES = 1000
 FINITE = "features must be finite numbers"
+FILLING = "; --impute mean|median fills such cells in"  # what is said of those that need not be refused
 
 
 @dataclass
@@ -100,14 +101,15 @@ class ColumnSurvey:
 
     def column(self, raw: RawTable, impute: bool) -> Column:
         """Return what the column is; raise InputError for its first cell that cannot be used."""
+        if not self.n_cells:
+            raise InputError(f"{raw.path}: column {self.name!r} is missing in every row; leave it out with --drop")
         categorical = self.is_categorical
         bad = None if categorical or self.truth else self.bad
         wrong = [cell for cell in (bad, None if impute else self.missing) if cell is not None]
         if wrong:
             cell = min(wrong, key=lambda cell: cell.row)
-            raise refusal(raw, self.name, cell, FINITE)
-        if not self.n_cells:
-            raise InputError(f"{raw.path}: column {self.name!r} is missing in every row; leave it out with --drop")
+            reads_as_missing = without_nan(pl.Series([cell.content])).has_nulls()
+            raise refusal(raw, self.name, cell, FINITE, hint=FILLING if reads_as_missing and not impute else "")
         if not categorical:
             return Column(self.name)
         if self.has_too_many_texts:

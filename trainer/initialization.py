@@ -1,4 +1,4 @@
-"""The values that weights start from."""
+"""The values that weights start from. Where the seeds come from is left to `trainer.model`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,35 @@ from itertools import pairwise
 
 import numpy as np
 
+from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_count
+
 INITIALIZATIONS = ("glorot", "article")
+ARTICLE_SEED = 2017
 
 # Half-width of the uniform interval is sqrt(GAIN / (fan_in + fan_out)): Glorot and Bengio (2010) give 6 for tanh and
 # 4**2 times that for the logistic function; He et al. (2015) give 6 / fan_in for relu, which GAIN 12 equals at equal
 # fans.
 _GAINS = {"identity": 6.0, "sigmoid": 96.0, "tanh": 6.0, "relu": 12.0, "softmax": 6.0, "exp": 6.0}
+
+
+def check_random_state(random_state: int | None, init: str) -> None:
+    """Raise TypeError or ValueError where this is no seed for such weights; None is one."""
+    if random_state is not None:
+        most = MAX_LEGACY_SEED if init == "article" else MAX_COUNT
+        check_count("random_state", random_state, least=0, most=most)
+
+
+def initial_weights(
+    init: str,
+    layer_sizes: Sequence[int],
+    activations: Sequence[str],
+    random_state: int | None,
+    seed: np.random.SeedSequence,
+) -> list[np.ndarray]:
+    """Return weights (n_in, n_out), layer by layer: the article's from the number given, others from the seed."""
+    if init == "article":
+        return article_weights(layer_sizes, ARTICLE_SEED if random_state is None else random_state)
+    return glorot_weights(layer_sizes, activations, np.random.default_rng(seed))
 
 
 def glorot_weights(

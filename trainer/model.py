@@ -1,9 +1,12 @@
-"""The multilayer perceptron: its parameters, and what can be computed with them."""
+"""The multilayer perceptron: its parameters, and everything that can be asked of them.
+
+Arguments are checked here. What names a network is made of is left to `trainer.architecture`, how it is computed to
+`trainer.computation`, and how it is trained to `trainer.run` and `trainer.stepping`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,33 +15,21 @@ from kernels.activations import ACTIVATIONS
 from kernels.aligned import aligned_zeros
 from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
-from kernels.structs import Network, Objective, Optimizer, Samples
-from kernels.workspace import allocate_workspace
-from trainer.checks import (
-    MAX_COUNT,
-    MAX_LEGACY_SEED,
-    check_choice,
-    check_count,
-    check_real,
-    check_rows,
-    check_sample_weight,
-    check_sizes,
-)
-from trainer.errors import InputError
+from kernels.structs import Objective, Optimizer, Samples
+from trainer.architecture import DTYPES, dtype_name, hidden_activations, network_of
+from trainer.checked_samples import checked_samples
+from trainer.checks import check_choice, check_count, check_real, check_rows, check_sizes
+from trainer.computation import classes_of, loss_and_gradient_of, outputs_of_layers, outputs_of_rows
 from trainer.history import History
-from trainer.initialization import INITIALIZATIONS, article_weights, glorot_weights
-from trainer.losses import check_loss_parameter, check_outputs, check_targets
-from trainer.parameters import ParameterViews, assign, split_layers
+from trainer.initialization import INITIALIZATIONS, check_random_state, initial_weights
+from trainer.losses import check_loss_parameter, check_outputs
+from trainer.parameters import ParameterViews, assign, count_parameters, split_layers
 from trainer.run import Run
 from trainer.schedules import SCHEDULES, learning_rates
+from trainer.stepping import record_interval, take_steps
 from trainer.terms import objective
 from trainer.terms import optimizer as chosen_optimizer
 from trainer.threads import check_threads
-
-HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
-DTYPES = ("float32", "float64")
-MAX_RECORDS = 1000
-STEPS_PER_CALL = 1 << 16
 
 
 class MLP:
@@ -101,7 +92,7 @@ class MLP:
         threads: int | None = None,
     ) -> None:
         self.layer_sizes = check_sizes("layer_sizes", layer_sizes)
-        self.hidden_activations = _hidden_activations(activation, len(self.layer_sizes) - 2)
+        self.hidden_activations = hidden_activations(activation, len(self.layer_sizes) - 2)
         self.output_activation = check_choice("output_activation", output_activation, tuple(ACTIVATIONS))
         self.loss_name = check_choice("loss", loss, tuple(LOSSES))
         self.bias = bool(bias)
@@ -109,30 +100,17 @@ class MLP:
         self.backend = check_choice("backend", backend, tuple(BACKENDS))
         self.init = check_choice("init", init, INITIALIZATIONS)
         self.threads = check_threads(threads)
-        if random_state is not None:
-            most = MAX_LEGACY_SEED if self.init == "article" else MAX_COUNT
-            check_count("random_state", random_state, least=0, most=most)
+        check_random_state(random_state, self.init)
         check_outputs(self.loss_name, self.output_activation)
         self.loss_parameter = check_loss_parameter(self.loss_name, loss_parameter)
         names = [*self.hidden_activations, self.output_activation]
-        self._network = Network(
-            np.array(self.layer_sizes, dtype=np.int64),
-            np.array([ACTIVATIONS[name] for name in names], dtype=np.int64),
-            LOSSES[self.loss_name],
-            self.bias,
-            self.loss_parameter or 0.0,
-        )
-        n_biases = sum(self.layer_sizes[1:]) if self.bias else 0
-        n_weights = sum(n_in * n_out for n_in, n_out in pairwise(self.layer_sizes))
-        self.parameters = aligned_zeros(n_weights + n_biases, self.dtype)
+        self._network = network_of(self.layer_sizes, names, self.loss_name, self.loss_parameter, bias=self.bias)
+        self.parameters = aligned_zeros(count_parameters(self.layer_sizes, bias=self.bias), self.dtype)
         weight_seed, shuffle_seed, dropout_seed, block_seed = np.random.SeedSequence(random_state).spawn(4)
         self.block_seed = int(block_seed.generate_state(1)[0])
         self.dropout_seed = int(dropout_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._shuffle_state = shuffle_seed.generate_state(1, np.uint64)
-        if self.init == "article":
-            self.weights = article_weights(self.layer_sizes, 2017 if random_state is None else random_state)
-        else:
-            self.weights = glorot_weights(self.layer_sizes, names, np.random.default_rng(weight_seed))
+        self.weights = initial_weights(self.init, self.layer_sizes, names, random_state, weight_seed)
 
     # ------------------------------------------------------------------------------------------------- parameters
 
@@ -163,10 +141,7 @@ class MLP:
 
     def outputs_of(self, x: np.ndarray) -> np.ndarray:
         """Do what `forward` does for rows that need no check: finite, C-contiguous, of the right width and dtype."""
-        backend, out = BACKENDS[self.backend], np.empty((x.shape[0], self.layer_sizes[-1]), self.dtype)
-        workspace = backend.workspace_of_forward(self._network, min(x.shape[0], 256), self.dtype)
-        backend.forward(self._network, self.parameters, x, workspace, out)
-        return out
+        return outputs_of_rows(BACKENDS[self.backend], self._network, self.parameters, x)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return class indices (n_samples,) for sigmoid and softmax outputs, else the outputs (n_samples, n_outputs).
@@ -174,11 +149,7 @@ class MLP:
         A single sigmoid output means class 1 from 1/2 on.
         """
         outputs = self.forward(X)
-        if self.output_activation not in ("sigmoid", "softmax"):
-            return outputs
-        if outputs.shape[1] == 1:
-            return (outputs[:, 0] >= 0.5).astype(np.int64)
-        return outputs.argmax(axis=1)
+        return classes_of(outputs) if self.output_activation in ("sigmoid", "softmax") else outputs
 
     def layer_outputs(self, X: np.ndarray, *, backend: str | None = None) -> list[np.ndarray]:
         """Return the outputs (n_samples, n_units) of every layer, hidden ones first.
@@ -186,29 +157,18 @@ class MLP:
         `backend` computes them, by default the network's own.
         """
         name = self.backend if backend is None else check_choice("backend", backend, tuple(BACKENDS))
-        computing, h, outputs = BACKENDS[name], self._inputs(X), []
-        weights, biases = split_layers(self.parameters, self.layer_sizes, bias=self.bias)
-        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            out = np.empty((h.shape[0], weight.shape[1]), self.dtype)
-            computing.affine(h, weight, bias, out)
-            computing.activate_inplace(int(self._network.activations[layer]), out)
-            outputs.append(out)
-            h = out
-        return outputs
+        return outputs_of_layers(BACKENDS[name], self._network, self.parameters, self._inputs(X))
 
     def loss(self, X: np.ndarray, Y: np.ndarray, *, l2: float = 0.0, l1: float = 0.0) -> float:
         """Return the loss over all rows plus ``l2/(2N) sum w**2 + l1/N sum |w|``; Y is (n_samples, n_outputs)."""
-        return self._loss_and_gradients(X, Y, l2, l1)[0]
+        return self.loss_function(X, Y, terms=objective(l2=l2, l1=l1))(self.parameters)[0]
 
     def gradients(
         self, X: np.ndarray, Y: np.ndarray, *, l2: float = 0.0, l1: float = 0.0
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return (d_weight, d_bias) for each layer: the derivative of `loss`; d_bias is empty without biases."""
-        flat = self._loss_and_gradients(X, Y, l2, l1)[1]
+        flat = self.loss_function(X, Y, terms=objective(l2=l2, l1=l1))(self.parameters)[1]
         return list(zip(*split_layers(flat, self.layer_sizes, bias=self.bias), strict=True))
-
-    def _loss_and_gradients(self, X: np.ndarray, Y: np.ndarray, l2: float, l1: float) -> tuple[float, np.ndarray]:
-        return self.loss_function(X, Y, terms=objective(l2=l2, l1=l1))(self.parameters)
 
     def loss_function(
         self, X: np.ndarray, Y: np.ndarray, *, terms: Objective, sample_weight: np.ndarray | None = None
@@ -219,28 +179,15 @@ class MLP:
         gradient that the function returns is written over by its next call.
         """
         samples = self.samples(X, Y, sample_weight)
-        in_lanes = None if sample_weight is None else False
-        workspace = allocate_workspace(self._network, samples.x.shape[0], self.dtype, in_lanes=in_lanes)
-
-        def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-            backend = BACKENDS[self.backend]
-            loss = backend.loss_and_gradients(self._network, parameters, samples, workspace, terms)
-            return loss, workspace.gradients[: self.parameters.size]
-
-        return loss_and_gradient
+        return loss_and_gradient_of(BACKENDS[self.backend], self._network, samples, terms)
 
     def _inputs(self, X: np.ndarray) -> np.ndarray:
         return check_rows("X", X, self.layer_sizes[0], self.dtype)
 
     def samples(self, X: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None = None) -> Samples:
         """Return rows as kernels take them: checked, of the network's dtype, not copied where they are so already."""
-        x, y = self._inputs(X), check_rows("Y", Y, self.layer_sizes[-1], self.dtype)
-        if x.shape[0] != y.shape[0]:
-            raise InputError(f"Y: {y.shape[0]} rows given, as many as in X accepted, {x.shape[0]}")
-        check_targets(self.loss_name, y)
-        if sample_weight is None:
-            return Samples(x, y)
-        return Samples(x, y, check_sample_weight("sample_weight", sample_weight, x.shape[0]))
+        loss, sizes = self.loss_name, self.layer_sizes
+        return checked_samples(X, Y, sample_weight, layer_sizes=sizes, dtype=self.dtype, loss=loss)
 
     # --------------------------------------------------------------------------------------------------- training
 
@@ -342,36 +289,9 @@ class MLP:
         check_choice("schedule", schedule, tuple(SCHEDULES))
         if batch_size is not None:
             check_count("batch_size", batch_size)
-        every = -(-steps // MAX_RECORDS)
+        every = record_interval(steps)
         terms = objective(l2=l2, l1=l1, clip_norm=clip_norm, weight_decay=weight_decay, dropout=dropout)
         run = self.start_run(
             X, Y, terms=terms, optimizer=optimizer, batch_size=batch_size, shuffle=shuffle, record_every=every
         )
-        history = History(("step", "loss", "mean_abs_error", "gradient_norm"))
-        while run.period < steps:
-            numbers = np.arange(run.period, min(steps, run.period + STEPS_PER_CALL))
-            table = run.advance(learning_rates(schedule, rate, numbers, steps))
-            history.append(
-                step=numbers[numbers % every == 0],
-                loss=table[:, 0],
-                mean_abs_error=table[:, 1],
-                gradient_norm=table[:, 2],
-            )
-        return history
-
-
-def _hidden_activations(given: object, n_hidden: int) -> tuple[str, ...]:
-    """Return the activation of each hidden layer, given one name for all or a sequence of names."""
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        return (check_choice("activation", given, HIDDEN_ACTIVATIONS),) * n_hidden
-    if len(given) != n_hidden:
-        raise InputError(f"activation: {len(given)} names given, one for each of {n_hidden} hidden layers accepted")
-    return tuple(check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(given))
-
-
-def dtype_name(dtype: npt.DTypeLike | None) -> str | None:
-    """Return the name of a dtype given by name, type or dtype object."""
-    try:
-        return None if dtype is None else np.dtype(dtype).name
-    except TypeError:
-        return str(dtype)
+        return take_steps(run, steps, lambda numbers: learning_rates(schedule, rate, numbers, steps), every)

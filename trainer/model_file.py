@@ -17,10 +17,11 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from kernels.backends import BACKENDS
+from trainer.architecture import DTYPES
 from trainer.checks import check_choice
 from trainer.columns import Column, n_inputs_of
 from trainer.errors import InputError
-from trainer.model import DTYPES, MLP
+from trainer.model import MLP
 from trainer.model_header import (
     TRAINING,
     header_of,

@@ -32,6 +32,18 @@ class Outputs:
         """Whether one of them holds the network."""
         return self.save is not None or self.checkpoint is not None
 
+    @property
+    def kept_up(self) -> list[Path]:
+        """What is written while the training goes on, and holds all of it when it has ended."""
+        return [path for path in (self.checkpoint, self.tensorboard) if path is not None]
+
+    def left_out(self, outcome: Outcome) -> list[str]:
+        """Return the options whose pictures cannot be drawn, since nothing was recorded yet."""
+        if outcome.history.n_records:
+            return []
+        asked = (("--plots", self.pictures.folder), ("--gif", self.pictures.animation))
+        return [option for option, path in asked if path is not None]
+
     def check(self, prepared: Prepared) -> None:
         """Raise InputError, before anything is trained, where one of them cannot be written."""
         if self.history is not None:

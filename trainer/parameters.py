@@ -24,6 +24,12 @@ class ParameterViews(list[np.ndarray]):
         view[...] = array
 
 
+def count_parameters(layer_sizes: Sequence[int], *, bias: bool) -> int:
+    """Return how many weights and biases a network has."""
+    n_biases = sum(layer_sizes[1:]) if bias else 0
+    return sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes)) + n_biases
+
+
 def split_layers(
     flat: np.ndarray, layer_sizes: Sequence[int], *, bias: bool, widths: Sequence[int] | None = None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:

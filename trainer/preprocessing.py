@@ -54,31 +54,6 @@ class Standardizer:
         return out
 
 
-def fit_standardizer(X: npt.ArrayLike) -> Standardizer:
-    """Measure the mean and standard deviation of each feature, as `moments.Moments` does.
-
-    Parameters
-    ----------
-    X : array, shape (n_samples, n_features)
-        Finite, with at least one row; not changed.
-
-    Returns
-    -------
-    Standardizer
-
-    Raises
-    ------
-    InputError
-        If `X` is not a matrix with at least one row, or holds NaN or infinity.
-    """
-    features = _matrix(X)
-    if not len(features) or not np.isfinite(features).all():
-        raise InputError("X: at least one row, and finite numbers only, are accepted")
-    moments = Moments(features[0])
-    moments.add(features)
-    return standardizer_of(moments)
-
-
 def standardizer_of(moments: Moments) -> Standardizer:
     """Return what brings the columns of these moments to mean 0 and standard deviation 1."""
     deviation = moments.deviation()

@@ -1,23 +1,19 @@
 """A training run that can be advanced piece by piece: the one way by which parameters are trained.
 
 It owns where the training stands in the data and what a step writes over. It notices when training has left the finite
-numbers and then goes back to the last finite parameters. How long to train, what to show and when to stop is decided
-by its callers.
+numbers and then goes back to the last finite parameters. How what the optimizer remembers is laid out is left to
+`trainer.optimizer_memory`; how long to train, what to show and when to stop is decided by its callers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
-from kernels.aligned import aligned_zeros
 from kernels.backends import Backend
-from kernels.blocking import padded_width
 from kernels.lane_blocks import suits_lanes
-from kernels.optimizers import RULES
 from kernels.structs import (
     RECORD_COLUMNS,
     Network,
@@ -31,7 +27,7 @@ from kernels.structs import (
     step_flops,
 )
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
-from trainer.parameters import split_layers
+from trainer.optimizer_memory import as_kernels_keep_it, as_parameters_lie
 from trainer.threads import run_together, threads_that_pay
 
 ROWS_MEASURED_AT_ONCE = 8_192
@@ -143,37 +139,12 @@ class Run:
     @property
     def memory(self) -> Optimizer:
         """The rule with what it remembers, in the layout of the parameters: for a run that goes on from here."""
-        first, second = (
-            self._relaid(values, self._parameters.size) for values in (self._optimizer.first, self._optimizer.second)
-        )
-        return self._optimizer._replace(first=first, second=second)
+        return as_parameters_lie(self._optimizer, self._network, self._parameters.size)
 
     def _with_memory(self, optimizer: Optimizer) -> Optimizer:
         """Return the rule with what it remembers, in the backend's layout; zeros where it was given nothing."""
         like = self._workspace.gradients if self._backend.pads_rows else self._parameters
-        n_gradients, dtype = like.size, self._parameters.dtype
-        n_first = 0 if optimizer.rule == RULES["sgd"] else n_gradients
-        n_second = n_gradients if optimizer.rule == RULES["adam"] else 0
-        first, second = aligned_zeros(n_first, dtype), aligned_zeros(n_second, dtype)
-        for own, given in ((first, optimizer.first), (second, optimizer.second)):
-            if given.size:
-                own[:] = self._relaid(given, own.size)
-        return optimizer._replace(first=first, second=second, steps=optimizer.steps.copy())
-
-    def _relaid(self, values: np.ndarray, size: int) -> np.ndarray:
-        """Return one number for each parameter, or none, in the layout of the parameters or of padded ones."""
-        if values.size in (0, size):
-            return values
-        relaid = np.zeros(size, values.dtype)
-        for source, target in zip(self._layers(values), self._layers(relaid), strict=True):
-            target[...] = source
-        return relaid
-
-    def _layers(self, flat: np.ndarray) -> list[np.ndarray]:
-        sizes = [int(size) for size in self._network.sizes]
-        padded = flat.size > self._parameters.size
-        widths = [padded_width(size, flat.itemsize) if padded else size for size in sizes]
-        return list(chain(*split_layers(flat, sizes, bias=self._network.bias, widths=widths)))
+        return as_kernels_keep_it(optimizer, self._network, self._parameters, like.size)
 
     def _train(
         self, learning_rates: np.ndarray, n_steps: int, orders: np.ndarray | None, *, careful: bool

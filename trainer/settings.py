@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trainer.architecture import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.checks import MAX_COUNT, MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
 from trainer.losses import LOSSES_OF_TASKS, OF_COUNTS, check_loss_parameter, check_task
-from trainer.model import DTYPES, HIDDEN_ACTIVATIONS
 from trainer.schedules import SCHEDULES
 from trainer.terms import SOLVERS
 from trainer.threads import check_threads

@@ -28,6 +28,7 @@ from trainer.from_settings import build_predictor, prepare_rows, train_prepared
 from trainer.interruption import interruption
 from trainer.json_log import json_lines, write_end, write_start
 from trainer.losses import check_target_column
+from trainer.model_file import save_predictor
 from trainer.options import complete_options
 from trainer.output_file import clear_leftovers
 from trainer.outputs import Outputs, wanted_outputs, write_outputs
@@ -168,10 +169,26 @@ def _checkpoints(job: _Job) -> Checkpoints | None:
     clear_leftovers(path)
 
     def write(standing: Standing) -> None:
-        write_checkpoint(path, job.predictor, standing, configuration=job.configuration, fingerprint=job.fingerprint)
+        configuration, fingerprint = job.configuration, job.fingerprint
+        try:
+            write_checkpoint(path, job.predictor, standing, configuration=configuration, fingerprint=fingerprint)
+        except InputError as error:
+            raise InputError(f"{error}{_saved_elsewhere(job, path)}") from error
 
     seconds, steps = job.interval
     return Checkpoints(write, seconds=seconds, steps=steps)
+
+
+def _saved_elsewhere(job: _Job, checkpoint: Path) -> str:
+    """Save the model as it is where a checkpoint cannot be written, and return what is to be said of it."""
+    save = job.outputs.save
+    if save is None or save.resolve() == checkpoint.resolve():
+        return ""
+    try:
+        save_predictor(job.predictor, save, configuration=job.configuration, fingerprint=job.fingerprint)
+    except InputError as error:
+        return f"; the model neither: {error}"
+    return f"; the model as it was then is saved as {save}"
 
 
 @contextmanager
@@ -221,4 +238,5 @@ def _warn(job: _Job, outcome: Outcome, written: list[Path], messages: Console) -
     for warning in training_warnings(job.predictor.model, training.X, training.Y, outcome.history):
         messages.print(f"scratch-mlp: warning: {warning}")
     if outcome.interrupted:
-        messages.print(f"scratch-mlp: {interruption_of(outcome, written, job.outputs.checkpoint)}")
+        holding, left_out = [*written, *job.outputs.kept_up], job.outputs.left_out(outcome)
+        messages.print(f"scratch-mlp: {interruption_of(outcome, holding, left_out, job.outputs.checkpoint)}")

@@ -1,6 +1,6 @@
-"""The commands that train, and that write what can be trained on: options and their help. `cli` names them.
+"""The command that trains: its options and their help. `cli` names it.
 
-What the commands do is left to the modules they call.
+What it does is left to `trainer.train_command`, and the options of data that is drawn to `trainer.dataset_commands`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,11 @@ from typing import Annotated
 
 import typer
 
-# Under which the help lists the options of train.
-DATA, NETWORK, TRAINING = "Data", "Network", "Training"
-CHECKPOINTS, RESULTS = "Stopping and going on", "Results and configuration"
+from trainer.dataset_commands import DATA, DataSeed, Noise, Samples
 
-# How points are drawn, for the commands that do.
-_Samples = Annotated[
-    int | None, typer.Option(rich_help_panel=DATA, help="Rows of a data set that is drawn [default: 300, 500 or 1200].")
-]
-_Noise = Annotated[
-    float | None, typer.Option(rich_help_panel=DATA, help="Of a data set that is drawn, from 0 to 1 [default: 0].")
-]
-_DataSeed = Annotated[int | None, typer.Option(rich_help_panel=DATA, help="Of a data set that is drawn [default: 0].")]
+# Under which the help lists the options of train, beside those of the data.
+NETWORK, TRAINING = "Network", "Training"
+CHECKPOINTS, RESULTS = "Stopping and going on", "Results and configuration"
 
 TRAIN_HELP = """Train a network on a data set or on a table, and say how well it does.
 
@@ -55,9 +48,9 @@ def train(
             metavar="[NAME | FILE]",
         ),
     ] = None,
-    samples: _Samples = None,
-    noise: _Noise = None,
-    data_seed: _DataSeed = None,
+    samples: Samples = None,
+    noise: Noise = None,
+    data_seed: DataSeed = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -281,30 +274,3 @@ def train(
         messages=open_console(stderr=True),
     )
     raise typer.Exit(status)
-
-
-DATA_HELP = """Write a data set to a file: .csv, .tsv, .parquet or .npz.
-
-The same names as for train.
-
-Examples:
-
-    scratch-mlp data digits digits.csv
-
-    scratch-mlp data moons moons.parquet --samples 1000 --noise 0.2 --data-seed 1
-"""
-
-
-def data(
-    name: Annotated[str, typer.Argument(help="Data set, such as digits or spiral.", metavar="NAME")],
-    file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
-    samples: _Samples = None,
-    noise: _Noise = None,
-    data_seed: _DataSeed = None,
-) -> None:
-    """Write a data set to a file."""
-    from trainer.console import open_console
-    from trainer.data_command import write_dataset
-    from trainer.dataset_tables import Drawing
-
-    write_dataset(name, file, Drawing(samples, noise, data_seed), open_console())

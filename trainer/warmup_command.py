@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kernels import cache_folder
+from trainer.architecture import DTYPES
 from trainer.checks import check_choice
 from trainer.errors import InputError
 from trainer.explain import explain_step
-from trainer.model import DTYPES, MLP
+from trainer.model import MLP
 
 # A network for each of the ways in which kernels compute: samples in lanes, and in rows by several threads.
 NETWORKS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (

@@ -12,10 +12,10 @@ from sklearn.utils import check_random_state
 from kernels.backends import BACKENDS
 from kernels.structs import Objective, Optimizer
 from trainer import terms
+from trainer.architecture import DTYPES, dtype_name
 from trainer.checks import MAX_LEGACY_SEED, check_choice, check_count, check_real, check_share
 from trainer.errors import InputError
 from trainer.estimators.rates import check_schedule
-from trainer.model import DTYPES, dtype_name
 from trainer.threads import check_threads
 
 ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
