@@ -36,7 +36,7 @@ def cycles_in_lanes(sizes: list[int], batch_size: int, length: int) -> float:
     cycles = 0.0
     for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
         products = _up(n_out, ROWS if n_out > 2 else 2) * n_in + (_up(n_in, ROWS) * n_out if layer else 0)
-        sums = _sums_computed(n_in + 1, n_out)
+        sums = (n_in + 1) * n_out if n_out <= ROWS else _up(n_in + 1, GRADIENT_SUMS // 8) * _up(n_out, 8)
         cycles += (multiplied * products + vectors * sums) / FMAS_PER_CYCLE
         cycles += CYCLES_PER_SUM * sums + CYCLES_PER_LAYER_IN_LANES
     return cycles
@@ -55,13 +55,6 @@ def cycles_in_rows(sizes: list[int], batch_size: int, length: int) -> float:
             cycles += CYCLES_PER_DELTA * batch_size * vectors_in
         cycles += fmas / FMAS_PER_CYCLE + CYCLES_PER_TILE * tiles + CYCLES_PER_LAYER_IN_ROWS
     return cycles
-
-
-def _sums_computed(n_in: int, n_out: int) -> int:
-    """Return how many sums the tiles of a weight gradient hold together."""
-    if n_out <= ROWS:
-        return n_in * n_out
-    return n_in // 2 * 2 * _up(n_out, GRADIENT_SUMS // 2) + n_in % 2 * _up(n_out, GRADIENT_SUMS)
 
 
 def _up(n: int, step: int) -> int:

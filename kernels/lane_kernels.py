@@ -143,7 +143,8 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
     Up to `ROWS` columns are all that the weights have: a tile's sums are neighbours in memory. Of more columns there
-    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row, for what is left of them, needs 17.
+    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each (a
+    tile of one row for the last odd one gained nothing).
     """
     n_rows = GRADIENT_SUMS // n_columns
 
@@ -192,4 +193,3 @@ add_gradient_of_2 = _make_gradient(2)
 add_gradient_of_3 = _make_gradient(3)
 add_gradient_of_4 = _make_gradient(4)
 add_gradient_of_8 = _make_gradient(8)
-add_gradient_of_16 = _make_gradient(16)

@@ -27,7 +27,6 @@ from kernels.lane_kernels import (
     add_gradient_of_3,
     add_gradient_of_4,
     add_gradient_of_8,
-    add_gradient_of_16,
     backward_block,
     backward_vector,
     forward_block,
@@ -215,11 +214,7 @@ def _add_weight_gradient(
     elif n_out == 4:
         add_gradient_of_4(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
     else:
-        pairs = n_in // 2 * 2
-        add_gradient_of_8(h, pairs, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
-        if pairs < n_in:
-            last, d_last = advance(h, pairs * B), advance(d_weight, pairs * n_out)
-            add_gradient_of_16(last, 1, h_block, delta, n_out, delta_block, n_vectors, start, d_last, sums)
+        add_gradient_of_8(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
 
 
 @inlined

@@ -32,7 +32,7 @@ MICRO_KERNELS = (
 FORWARD = ("forward_block", "forward_pair", "forward_vector")
 BACKWARD = ("backward_block", "backward_vector")
 # Columns of the tiles of weight gradients.
-GRADIENTS = (1, 2, 3, 4, 8, 16)
+GRADIENTS = (1, 2, 3, 4, 8)
 
 
 @entry_point
@@ -179,8 +179,6 @@ def call_gradient(
         lane.add_gradient_of_4(*operands, *target)
     elif n_columns == 8:
         lane.add_gradient_of_8(*operands, *target)
-    elif n_columns == 16:
-        lane.add_gradient_of_16(*operands, *target)
 
 
 @entry_point
