@@ -80,7 +80,7 @@ def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]
     """Compile z (rows, samples) = weight.T h + bias for rows <= n_rows outputs; h is (k, samples).
 
     The biases, if there are any, follow the k rows of the weights. Where the layer's activation is relu, it is taken on
-    the way; the others are left to the caller.
+    the way; the others are left to the caller (sigmoid here makes a step 10 % slower).
     """
 
     @named(name)
