@@ -9,13 +9,16 @@
 `packing`           copies of operands; transposition
 `gemm`              the matrix product around them
 `activations`       activation functions over arrays, and their derivatives as functions of the output
-`losses`            loss, output activation and delta in one pass
+`losses`            loss, output activation and delta in one pass: `element_losses` of errors, `likelihoods` of logits;
+                    `short_rows`: rows turned to lanes for softmax
+`dropout`           which hidden units a step leaves out
 `gradient_terms`    penalties, norm, clipping
 `optimizers`        sgd, momentum, nesterov, adam
 `network`           loss, gradients and step of one batch, by one of two ways:
 `samples_in_rows`   forward, backward, fused gradient accumulation, on matrix products
-`samples_in_lanes`  the same for small networks; `evaluation_in_rows`, `evaluation_in_lanes`: what is recorded
-`sampling`          the order of the samples
+`samples_in_lanes`  the same for small networks, by `lane_kernels` on blocks that `lane_layout` lays and `lane_blocks`
+                    chooses; `evaluation_in_rows`, `evaluation_in_lanes`: what is recorded
+`sampling`          the order of the samples; `mersenne_twister`: the order that NumPy's generator makes
 `training_loop`     steps and records, without leaving compiled code; `training_steps`: the steps themselves
 `reference`         all of it in NumPy: the specification, and the baseline; `reference_training`: its steps, by the
                     rules of `reference_optimizers`; `reference_losses`: its losses
