@@ -35,7 +35,7 @@ def cycles_in_lanes(sizes: list[int], batch_size: int, length: int) -> float:
     multiplied = vectors if vectors == 1 else _up(vectors, BLOCK_VECTORS)
     cycles = 0.0
     for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
-        products = _up(n_out, ROWS if n_out > 2 else 2) * n_in + (_up(n_in, ROWS) * n_out if layer else 0)
+        products = _up(n_out, ROWS if n_out > 2 else 2) * (n_in + 1) + (_up(n_in, ROWS) * n_out if layer else 0)
         sums = (n_in + 1) * n_out if n_out <= ROWS else _up(n_in + 1, GRADIENT_SUMS // 8) * _up(n_out, 8)
         cycles += (multiplied * products + vectors * sums) / FMAS_PER_CYCLE
         cycles += CYCLES_PER_SUM * sums + CYCLES_PER_LAYER_IN_LANES

@@ -77,21 +77,16 @@ def _unchanged(z: Any) -> Any:
 
 
 def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]:
-    """Compile z (rows, samples) = weight.T h + bias for rows <= n_rows outputs; h is (k, samples).
+    """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples).
 
-    The biases, if there are any, follow the k rows of the weights. Where the layer's activation is relu, it is taken on
-    the way; the others are left to the caller (sigmoid here makes a step 10 % slower).
+    Where the layer's activation is relu, it is taken on the way; the others are left to the caller (sigmoid here makes a
+    step 10 % slower).
     """
 
     @named(name)
-    def forward(k: int, weight: Any, n_out: int, biased: bool, activation: int, h: Any, z: Any, rows: int) -> None:
+    def forward(k: int, weight: Any, n_out: int, activation: int, h: Any, z: Any, rows: int) -> None:
         out_of_line()
         acc = tile(h, n_rows, n_vectors)
-        if biased:
-            for i in range(n_rows):
-                bias = from_column(weight, n_out, min(i, rows - 1), k)
-                for v in range(n_vectors):
-                    acc[i, v] = bias
         _multiply(from_column, acc, n_rows, n_vectors, k, weight, n_out, h, rows)
         if activation == RELU:
             _store_mapped(relu, acc, n_rows, n_vectors, z, rows)

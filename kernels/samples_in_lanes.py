@@ -89,10 +89,8 @@ def take_batch(
 
 
 @inlined
-def _forward_product(
-    weight: Any, h: Any, z: Any, n_in: int, n_out: int, biased: bool, n_vectors: int, activation: int
-) -> None:
-    """Write activation(weight.T h + bias) of a block to z (n_out, samples), a few rows after the other.
+def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vectors: int, activation: int) -> None:
+    """Write activation(weight.T h) of a block to z (n_out, samples), a few rows after the other.
 
     A block of several vectors is multiplied as a whole one; nobody reads what comes of its unused vectors.
     """
@@ -101,11 +99,11 @@ def _forward_product(
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
         if n_vectors == 1:
-            forward_vector(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
+            forward_vector(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         elif n_out <= 2:
-            forward_pair(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
+            forward_pair(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         else:
-            forward_block(n_in, advance(weight, i), n_out, biased, activation, h, strip, rows)
+            forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         if activation != RELU:
             activate_block(activation, strip, B, rows, n_vectors * VL)
 
@@ -137,7 +135,7 @@ def block_logits(network: Layers, parameters: Any, x: Any, block: int, n_vectors
         n_in, n_out = get(network.sizes, layer), get(network.sizes, layer + 1)
         z = advance(layer_outputs, block * (n_out + 1) * B)
         activation = get(network.activations, layer) if layer < network.n_layers - 1 else 0
-        _forward_product(weight, h, z, n_in, n_out, network.bias, n_vectors, activation)
+        _forward_product(weight, h, z, n_in + extra, n_out, n_vectors, activation)
         weight, h = advance(weight, (n_in + extra) * n_out), z
         layer_outputs = advance(layer_outputs, n_blocks * (n_out + 1) * B)
     return h
@@ -238,6 +236,7 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
     """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
     n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), block_size(x)
     activation = get(network.activations, network.n_layers - 1)
+    _write_ones(network, x, memory)
     for first in range(0, n, B):
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL

@@ -113,23 +113,15 @@ def call_pack_panel(
 
 @entry_point
 def call_forward(
-    which: int,
-    k: int,
-    weight: np.ndarray,
-    n_out: int,
-    biased: bool,
-    activation: int,
-    h: np.ndarray,
-    z: np.ndarray,
-    rows: int,
+    which: int, k: int, weight: np.ndarray, n_out: int, activation: int, h: np.ndarray, z: np.ndarray, rows: int
 ) -> None:
     """Call the kernel at place `which` of FORWARD."""
     if which == 0:
-        lane.forward_block(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_block(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
     elif which == 1:
-        lane.forward_pair(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_pair(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
     elif which == 2:
-        lane.forward_vector(k, address(weight, 0), n_out, biased, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_vector(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
 
 
 @entry_point

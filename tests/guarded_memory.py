@@ -110,8 +110,7 @@ def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
         for rows in (1, 2, 3, 4):
             for name in FORWARD:
                 if name != "forward_pair" or rows <= 2:
-                    for biased in (False, True):
-                        check_forward(GuardPages(guarded), name, dtype, k, rows, 0, biased=biased)
+                    check_forward(GuardPages(guarded), name, dtype, k, rows, 0)
             for name in BACKWARD:
                 check_backward(GuardPages(guarded), name, dtype, k, rows, "sigmoid")
     for n_columns in GRADIENTS:

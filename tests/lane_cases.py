@@ -21,44 +21,32 @@ from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
 
 
 def check_forward(
-    memory: Placement,
-    name: str,
-    dtype: Any,
-    k: int,
-    rows: int,
-    gap: int,
-    *,
-    biased: bool = False,
-    activation: str = "identity",
+    memory: Placement, name: str, dtype: Any, k: int, rows: int, gap: int, activation: str = "identity"
 ) -> None:
-    """Compute z (rows, samples) = weight.T h + bias for weights (k, rows), their rows `gap` further apart than that.
+    """Compute z (rows, samples) = weight.T h for weights (k, rows), their rows `gap` further apart than that.
 
     The activation is one that the kernel takes: of relu all that is below 0 becomes 0, and no error grows.
     """
     VL = vector_length(dtype)
     samples, block, n_out = VL if name == "forward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL, rows + gap
     generator = np.random.default_rng((k, rows))
-    parameters = random_matrix(generator, (k + biased, rows), dtype)
-    weight, h = parameters[:k], random_matrix(generator, (k, samples), dtype)
+    weight, h = random_matrix(generator, (k, rows), dtype), random_matrix(generator, (k, samples), dtype)
     z = memory.result(in_rows(np.full((rows, samples), np.nan, dtype), block, CANARY))
     call_forward(
         FORWARD.index(name),
         k,
-        memory.operand(in_rows(parameters, n_out)),
+        memory.operand(in_rows(weight, n_out)),
         n_out,
-        biased,
         ACTIVATIONS[activation],
         memory.operand(in_rows(h, block)),
         z,
         rows,
     )
     written = written_rows(z, (rows, samples), block)
-    bias = parameters[k:].sum(axis=0)[:, np.newaxis]  # or zeros
-    expected = product(weight.T, h) + bias
+    expected = product(weight.T, h)
     if activation == "relu":
         expected = np.maximum(expected, 0)
-    what = f"{name} {dtype} {activation}, {k} to {rows}"
-    assert_within(written, expected, product_bound(weight.T, h, bias=bias), what)
+    assert_within(written, expected, product_bound(weight.T, h), f"{name} {dtype} {activation}, {k} to {rows}")
     memory.assert_kept()
 
 

@@ -29,8 +29,7 @@ def test_forward_writes_its_rows_of_a_block(name: str, activation: str, dtype: s
     for k in DEPTHS:
         for rows in range(1, (2 if name == "forward_pair" else ROWS) + 1):
             for gap in (0, 3):
-                for biased in (False, True):
-                    check_forward(AmongCanaries(), name, dtype, k, rows, gap, biased=biased, activation=activation)
+                check_forward(AmongCanaries(), name, dtype, k, rows, gap, activation)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
