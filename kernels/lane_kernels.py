@@ -79,8 +79,8 @@ def _unchanged(z: Any) -> Any:
 def _make_forward(name: str, n_rows: int, n_vectors: int) -> Callable[..., None]:
     """Compile z (rows, samples) = weight.T h for rows <= n_rows outputs; h is (k, samples).
 
-    Where the layer's activation is relu, it is taken on the way; the others are left to the caller (sigmoid here makes a
-    step 10 % slower).
+    Where the layer's activation is relu, it is taken on the way; the others are left to the caller (with sigmoid here a
+    step takes 10 % longer).
     """
 
     @named(name)
