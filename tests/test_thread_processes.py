@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,24 +86,32 @@ def test_the_first_failure_reaches_the_caller_when_all_have_ended() -> None:
 
 def refuse_to_start(monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int) -> None:
     """Let all threads but the first ones fail to start, as the system does where there are too many."""
-    start = threading.Thread.start
-    started: list[threading.Thread] = []
+    start, started = threads.start_new_thread, []
 
-    def start_some(thread: threading.Thread) -> None:
+    def start_some(function: Callable[..., object], arguments: tuple[Any, ...]) -> int:
         if len(started) == after:
             raise error
-        started.append(thread)
-        start(thread)
+        started.append(start(function, arguments))
+        return started[-1]
 
-    monkeypatch.setattr(threading.Thread, "start", start_some)
+    monkeypatch.setattr(threads, "start_new_thread", start_some)
+
+
+def is_of_a_team(frame: FrameType | None) -> bool:
+    """Tell whether a thread was started by `run_together`, by what it executes."""
+    while frame is not None:
+        if (Path(frame.f_code.co_filename), frame.f_code.co_name) == (Path(threads.__file__), "call"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def assert_alone_soon() -> None:
     """Fail if threads of a team are left."""
     deadline = time.monotonic() + 10
-    while any("call" in thread.name for thread in threading.enumerate()) and time.monotonic() < deadline:
+    while any(map(is_of_a_team, sys._current_frames().values())):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert not [thread.name for thread in threading.enumerate() if "call" in thread.name]
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -171,7 +181,7 @@ def interrupt(number, frame):
 
 signal.signal(signal.SIGALRM, interrupt)
 draw, interrupted = random.Random(0), 0
-for i in range(150):
+for i in range(400):
     model, run = prepared(3, SHAPES["wide"])
     try:
         signal.setitimer(signal.ITIMER_REAL, draw.uniform(2e-6, 1.5e-3))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -87,6 +88,8 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
 
     Several run in threads of their own, because a signal may raise an exception in the main thread at any time: were it
     one of the team, the others would wait for it for ever. Such an exception is raised once all functions have ended.
+    `threading.Thread` does not serve: interrupted, its `start` can leave a lock taken on which the new thread waits for
+    ever, and its `join` takes a running thread for ended (Python 3.11 and 3.12).
 
     Raises
     ------
@@ -97,7 +100,7 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
     """
     if len(functions) == 1:
         return [functions[0]()]
-    threads: list[threading.Thread] = []
+    started: list[int] = []
     results: dict[int, R | BaseException] = {}
     news: SimpleQueue[int] = SimpleQueue()
     gate = threading.Lock()
@@ -105,7 +108,7 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
     def call(i: int) -> None:
         with gate:  # until the caller lets go
             pass
-        if len(threads) == len(functions):
+        if len(started) == len(functions):
             try:
                 results[i] = functions[i]()
             except BaseException as error:
@@ -115,18 +118,12 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
     try:
         with gate:
             for i in range(len(functions)):
-                thread = threading.Thread(target=call, args=(i,), daemon=True)
-                thread.start()
-                threads.append(thread)
+                started.append(start_new_thread(call, (i,)))
     except RuntimeError as error:
-        if error.__context__ is not None:  # an exception that a signal raised, overtaken while `start` was left
-            raise error.__context__ from None
-        raise InputError(f"threads: {len(functions)} needed, the system starts no more than {len(threads)}") from error
+        raise InputError(f"threads: {len(functions)} needed, the system starts no more than {len(started)}") from error
     finally:
-        if len(threads) == len(functions):
+        if len(started) == len(functions):
             _wait_for_all(results, len(functions), news)
-    for thread in threads:
-        thread.join()
     in_order = [results[i] for i in range(len(functions))]
     for result in in_order:
         if isinstance(result, BaseException):
@@ -135,10 +132,7 @@ def run_together(functions: Sequence[Callable[[], R]]) -> list[R]:
 
 
 def _wait_for_all(results: Mapping[int, object], n: int, news: SimpleQueue[int]) -> None:
-    """Wait until there are n results, even if a signal raises an exception meanwhile.
-
-    `Thread.join` does not serve: interrupted, it takes a running thread for ended in Python 3.11 and 3.12.
-    """
+    """Wait until there are n results, even if a signal raises an exception meanwhile."""
     try:
         while len(results) < n:
             with suppress(Empty):
