@@ -3,7 +3,7 @@
 One vector holds one feature of as many samples as it has lanes: weights are broadcast, and every lane is full whatever
 the widths of the layers. The batch is cut into blocks of a few vectors, see `lane_kernels`; each block runs forward
 through all layers and its delta backward while it is in the first cache. In memory a layer's outputs have one row more,
-of ones, so that a bias is the weight of a feature that is always 1::
+of ones, so that a bias is the weight of a feature that is always 1 (sums that start with the bias gain 1 %)::
 
     h   (n_in + 1, samples)             weight and bias (n_in + 1, n_out), as the parameters lie
     z   = weight.T h                    (n_out, samples)
