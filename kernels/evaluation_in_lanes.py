@@ -13,7 +13,7 @@ import numpy as np
 from kernels._jit import called, inlined
 from kernels.lane_layout import block_size
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
-from kernels.samples_in_lanes import block_logits, last_layer
+from kernels.samples_in_lanes import block_logits, last_layer, write_ones
 from kernels.simd import absolute, advance, get, keep_first, lanes, load, select_less, splat, sum_lanes
 from kernels.structs import Layers
 from kernels.workspace import Memory
@@ -58,6 +58,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
     VL, B, total, correct = lanes(x), block_size(x), 0.0, splat(x, 0.0)
     n_features, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
     activation, zero, one = get(network.activations, network.n_layers - 1), splat(x, 0.0), splat(x, 1.0)
+    write_ones(network, x, memory)  # no step may have been taken yet
     for block in range((n + B - 1) // B):
         used = min(B, n - block * B)
         n_vectors = (used + VL - 1) // VL

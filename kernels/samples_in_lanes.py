@@ -48,7 +48,7 @@ def _most_blocks(like: Any, memory: Memory) -> int:
 
 
 @inlined
-def _write_ones(network: Layers, like: Any, memory: Memory) -> None:
+def write_ones(network: Layers, like: Any, memory: Memory) -> None:
     """Write the ones behind the outputs of the hidden layers."""
     B, h, n_blocks = block_size(like), memory.outputs, _most_blocks(like, memory)
     for layer in range(1, network.n_layers):
@@ -84,7 +84,7 @@ def take_batch(
         n_next = min(n_after, memory.batch_size)
         ask_for_rows(x, advance(order, rows), n_next, n_in)
         ask_for_rows(y, advance(order, rows), n_next, n_out)
-    _write_ones(network, x, memory)
+    write_ones(network, x, memory)
     return x, y, weights
 
 
@@ -236,7 +236,7 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
     """Write the network's outputs for n rows of x to rows of `out`, block by block; memory is for one block."""
     n_in, n_out, VL, B = get(network.sizes, 0), get(network.sizes, network.n_layers), lanes(x), block_size(x)
     activation = get(network.activations, network.n_layers - 1)
-    _write_ones(network, x, memory)
+    write_ones(network, x, memory)
     for first in range(0, n, B):
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL

@@ -307,3 +307,13 @@ def test_divergence_names_period_and_gradient_norm_in_one_line(backend: Backend)
     assert "gradient norm" in message
     assert len(message.splitlines()) == 1
     assert not caught.value.gradient_norm < 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_measures_before_its_first_step_what_the_network_computes(backend: str, dtype: str) -> None:
+    for sizes in ((4, 17, 3), (4, 5, 6, 3), (40, 300, 3)):
+        model, _, X, Y = start(backend, dtype, sizes=sizes)
+        run = model.start_run(X, Y, terms=objective(), evaluated=(X, Y))
+        # Every output is a sum of at most 300 terms of order 1, of which the loss is a mean of squares.
+        assert run.measure()[0, EVAL_LOSS] == pytest.approx(model.loss(X, Y), rel=300 * float(np.finfo(dtype).eps))
