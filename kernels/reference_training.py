@@ -89,7 +89,7 @@ def train(
         layers_of_rows: dict[int, LayerViews] = {}
         n = parameters.size
         gradients, update = workspace.gradients[:n], np.empty_like(parameters)
-        records, norm = 0, math.nan
+        records, copies, norm = 0, 0, math.nan
         if not learning_rates.size:
             recorder.table[0] = math.nan, math.nan, norm, *_measure(network, parameters, recorder, workspace)
             return Progress(1, 0, 0, norm)
@@ -137,4 +137,7 @@ def train(
                 means = loss_sum / rows_sum, error_sum / (rows_sum * samples.y.shape[1])
                 recorder.table[records] = *means, norm, *_measure(network, parameters, recorder, workspace)
                 records += 1
+            if span.period + period + 1 in recorder.copied_after:
+                recorder.copies[copies] = parameters
+                copies += 1
         return Progress(records, len(learning_rates), 0, norm)

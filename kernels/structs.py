@@ -168,6 +168,9 @@ class Recorder(NamedTuple):
         absolute errors. Read where a call begins within a period, written where one ends within.
     evaluated : n_evaluated rows measured after a recorded period, as `backends.Backend.to_measure` lays them.
     validation : n_validation rows measured likewise; may be none.
+    copied_after : int64 (n,), ascending numbers of completed periods after which the parameters are copied, of those
+        that the call may complete.
+    copies : (n, n_parameters), filled from row 0, as the parameters lie.
     """
 
     table: np.ndarray
@@ -178,6 +181,8 @@ class Recorder(NamedTuple):
     validation: Samples
     n_evaluated: int
     n_validation: int
+    copied_after: np.ndarray
+    copies: np.ndarray
 
 
 class Progress(NamedTuple):

@@ -20,7 +20,7 @@ from kernels.blocking import KC
 from kernels.dropout import dropout_of
 from kernels.gradient_terms import global_norm, scale_inplace
 from kernels.micro_kernels import PREVIOUS, ZERO
-from kernels.network import add_penalties, n_elements, total_weight
+from kernels.network import add_penalties, copy_parameters, n_elements, total_weight
 from kernels.optimizers import SGD, step_rate, update, would_stay_finite
 from kernels.sampling import shuffle
 from kernels.simd import address, advance, lanes
@@ -91,7 +91,7 @@ def take_steps(
     """Do what `training_loop.train` does by one of the two ways, on parameters that lie as `layers` says."""
     team = memory.team
     n_samples, n_out, weighted = samples.x.shape[0], samples.y.shape[1], samples.weights.size > 0
-    records, norm, n_parameters = 0, np.nan, n_elements(layers, weights)
+    records, copies, norm, n_parameters = 0, 0, np.nan, n_elements(layers, weights)
     if learning_rates.size == 0:
         row = recorder.table[0]
         row[:3] = np.nan
@@ -184,4 +184,9 @@ def take_steps(
                 row[2] = norm
             _measure(evaluate, layers, weights, recorder, memory, row)
             records += 1
+        if copies < recorder.copied_after.size and recorder.copied_after[copies] == span.period + period + 1:
+            if team.rank == 0:
+                copy_parameters(layers, weights, False, address(recorder.copies, copies * recorder.copies.shape[1]))
+            copies += 1
+            meet(team)  # before the others change what is copied
     return Progress(records, learning_rates.size, 0, norm)

@@ -14,10 +14,10 @@ from kernels.backends import BACKENDS
 from trainer.columns import numeric_columns
 from trainer.datasets import xor
 from trainer.diagnosis import VANISHING_RATIO, divergence_message, error_sizes, training_warnings
+from trainer.errors import DivergenceError
 from trainer.from_settings import build_predictor, prepare_rows, train_prepared
 from trainer.history import History
 from trainer.model import MLP
-from trainer.run import DivergenceError
 from trainer.settings import resolve
 from trainer.table import table_in_memory
 from trainer.terms import objective

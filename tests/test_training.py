@@ -135,6 +135,36 @@ def test_snapshots_hold_the_parameters_after_so_many_epochs() -> None:
         np.testing.assert_array_equal(parameters, reference.parameters)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("sizes", "threads", "batch_size"),
+    [([2, 6, 2], 1, None), ([2, 6, 2], 1, 64), ([2, 1024, 2], 1, 128), ([2, 256, 256, 2], 3, 128)],
+    ids=["in lanes", "batches in lanes", "rows further apart", "three threads"],
+)
+def test_snapshots_are_what_shorter_trainings_end_with(
+    sizes: list[int], threads: int, batch_size: int | None, backend: str
+) -> None:
+    def new() -> MLP:
+        return MLP(sizes, random_state=0, backend=backend, threads=threads)
+
+    wanted = [1, 2, 5]
+    outcome = train(new(), 6, snapshot_epochs=wanted, learning_rate=0.01, batch_size=batch_size, shuffle=True)
+    assert [epoch for epoch, _ in outcome.snapshots] == wanted
+    for epoch, parameters in outcome.snapshots:
+        shorter = new()
+        train(shorter, epoch, learning_rate=0.01, batch_size=batch_size, shuffle=True)
+        np.testing.assert_array_equal(parameters, shorter.parameters)
+
+
+def test_a_training_that_diverges_keeps_the_snapshots_before() -> None:
+    outcome = train(
+        network(loss="mse", output_activation="identity"), 1000, snapshot_epochs=range(1001), learning_rate=30
+    )
+    assert outcome.divergence is not None
+    assert [epoch for epoch, _ in outcome.snapshots] == list(range(outcome.divergence.period + 1))
+    assert all(np.isfinite(parameters).all() for _, parameters in outcome.snapshots)
+
+
 def test_snapshots_beyond_the_end_are_left_out() -> None:
     assert [epoch for epoch, _ in train(network(), 10, snapshot_epochs=[5, 11]).snapshots] == [5]
 

@@ -10,10 +10,9 @@ history = model.train_steps(X, Y, 20_000, learning_rate=2.0)
 
 from __future__ import annotations
 
-from trainer.errors import InputError
+from trainer.errors import DivergenceError, InputError
 from trainer.history import History
 from trainer.model import MLP
-from trainer.run import DivergenceError
 
 __all__ = ["MLP", "DivergenceError", "History", "InputError"]
 __version__ = "0.1.0"

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import math
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from trainer.checkpoints import Checkpoints
 from trainer.early_stopping import Best
+from trainer.errors import DivergenceError
 from trainer.feeding import BlockFeed, WholeFeed
 from trainer.model import MLP
 from trainer.outcome import Callback, Outcome, Report, Samples
 from trainer.pace import Pace
 from trainer.records import Records
-from trainer.run import OF_EVALUATED, DivergenceError, Run
+from trainer.run import OF_EVALUATED, Run
 from trainer.standing import Standing, StandingError
 
-# Callbacks hear no more often than this, however many snapshots cut the training into short calls.
+# Callbacks hear no more often than this, however short the calls are between the records that early stopping looks at.
 SECONDS_BETWEEN_REPORTS = 0.05
 
 
@@ -41,7 +41,7 @@ class Course:
     watches : whether the lowest validation loss is looked for, and with it the best parameters.
     patience : int or None
         See `training.train_epochs`.
-    snapshot_epochs : numbers of epochs done
+    first_snapshot : whether the parameters before any step are a snapshot; the others are the run's copies.
 
     Attributes
     ----------
@@ -61,14 +61,13 @@ class Course:
         record_every: int,
         watches: bool,
         patience: int | None,
-        snapshot_epochs: Sequence[int],
+        first_snapshot: bool,
     ) -> None:
         self._model, self._run, self._feed, self._records = model, run, feed, records
         self._epochs, self._rates, self._record_every = epochs, rates, record_every
         self._best = Best() if watches else None
         self._patience = patience
-        self._snapshot_epochs = {epoch for epoch in snapshot_epochs if epoch <= epochs}
-        self._stops = sorted(self._snapshot_epochs | {epochs})
+        self._first_snapshot = first_snapshot
         self._pace = Pace()
         self.outcome = Outcome(records.history, threads=run.threads)
 
@@ -119,12 +118,12 @@ class Course:
 
     def train(self, callbacks: Sequence[Callback], checkpoints: Checkpoints | None) -> None:
         """Take steps until the epochs are done, or something else ends the training."""
-        self._take_snapshot()
+        if self._first_snapshot and not self.outcome.snapshots and not self._steps_done():
+            self.outcome.snapshots.append((0, self._model.parameters.copy()))
         reported = -math.inf
         while not self._ended():
             if not self._take_steps(checkpoints):
                 break
-            self._take_snapshot()
             if time.perf_counter() - reported >= SECONDS_BETWEEN_REPORTS and not self._ended():
                 reported = time.perf_counter()
                 self.outcome.interrupted = self._tell(callbacks, ended=False)
@@ -162,6 +161,7 @@ class Course:
         try:
             table = self._advance(n_steps)
         except DivergenceError as error:
+            outcome.snapshots += run.copies
             self._records.append(outcome.epochs_done, error.period, error.table)
             outcome.seconds += time.perf_counter() - started
             outcome.divergence, outcome.epochs_done = error, error.period
@@ -169,6 +169,7 @@ class Course:
         seconds = time.perf_counter() - started
         self._pace.learn(self._steps_done() - outcome.steps_done, seconds)
         self._records.append(outcome.epochs_done, run.period, table)
+        outcome.snapshots += run.copies
         outcome.epochs_done, outcome.steps_done = run.period, self._steps_done()
         outcome.seconds += seconds
         if self._best is not None and table.size:
@@ -186,18 +187,12 @@ class Course:
     def _next_stop(self) -> int:
         """Return the next number of epochs done at which there is something to do."""
         done = self._run.period
-        stop = self._stops[bisect_right(self._stops, done)]
         if self._best is None:
-            return stop
-        return min(stop, -(-done // self._record_every) * self._record_every + 1)
+            return self._epochs
+        return min(self._epochs, -(-done // self._record_every) * self._record_every + 1)
 
     def _steps_done(self) -> int:
         return self._run.period * self._feed.steps_per_epoch + self._run.step
-
-    def _take_snapshot(self) -> None:
-        done, snapshots = self.outcome.epochs_done, self.outcome.snapshots
-        if done in self._snapshot_epochs and not self._run.step and (not snapshots or snapshots[-1][0] < done):
-            snapshots.append((done, self._model.parameters.copy()))
 
     def _look(self, best: Best) -> None:
         """Look at the validation loss of the last record."""

@@ -12,9 +12,9 @@ from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
 from kernels.losses import LOSSES
 from kernels.reference_losses import errors_to_slopes, is_of_logits
+from trainer.errors import DivergenceError
 from trainer.history import History
 from trainer.model import MLP
-from trainer.run import DivergenceError
 
 # The error that arrives at the first layer is below this share of the outputs' error: its weights hardly move.
 VANISHING_RATIO = 1e-3

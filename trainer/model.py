@@ -205,6 +205,7 @@ class MLP:
         evaluated: tuple[np.ndarray, np.ndarray] | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         sample_weight: np.ndarray | None = None,
+        copied_after: Sequence[int] = (),
     ) -> Run:
         """Prepare training on X (n_samples, n_features) and Y (n_samples, n_outputs); see `run.Run`.
 
@@ -226,6 +227,7 @@ class MLP:
             record_every=record_every,
             evaluated=self.samples(*evaluated) if evaluated else None,
             validation=self.samples(*validation) if validation else None,
+            copied_after=copied_after,
             threads=self.threads,
         )
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trainer.errors import DivergenceError
 from trainer.history import History
 from trainer.model import MLP
-from trainer.run import DivergenceError
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Outcome:
         validation.
     epochs_done, steps_done : int
     seconds : float
-        Time spent in training, without compilation, callbacks and snapshots.
+        Time spent in training, without compilation and callbacks.
     threads : int
         How many took part.
     interrupted : bool

@@ -7,7 +7,8 @@ numbers and then goes back to the last finite parameters. How what the optimizer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -27,31 +28,12 @@ from kernels.structs import (
     step_flops,
 )
 from kernels.workspace import Workspace, allocate_workspace, team_of_all, team_of_one
+from trainer.errors import DivergenceError
 from trainer.optimizer_memory import as_kernels_keep_it, as_parameters_lie
 from trainer.threads import run_together, threads_that_pay
 
 ROWS_MEASURED_AT_ONCE = 8_192
 OF_EVALUATED = [RECORD_COLUMNS.index("eval_loss"), RECORD_COLUMNS.index("eval_accuracy")]
-
-
-class DivergenceError(ArithmeticError):
-    """Training met a number that is not finite and was stopped before it.
-
-    Attributes
-    ----------
-    period : int
-        Number of the epoch (of the step, where steps are counted) that could not be completed.
-    gradient_norm : float
-        Global norm of the last gradient, which may be infinite or not a number.
-    table : float64 (n, len(RECORD_COLUMNS))
-        Records made since the last call that succeeded.
-    """
-
-    def __init__(self, period: int, gradient_norm: float, table: np.ndarray) -> None:
-        super().__init__(f"training left the finite numbers at {period}: the gradient norm is {gradient_norm:.3g}")
-        self.period = period
-        self.gradient_norm = gradient_norm
-        self.table = table
 
 
 class Run:
@@ -78,6 +60,7 @@ class Run:
         Periods whose number is divisible by this are recorded.
     evaluated, validation : Samples or None
         Measured after each recorded period.
+    copied_after : ascending numbers of completed periods after which the parameters are copied to `copies`.
     threads : int or None
         How many threads take part; None for as many as pay. The results do not depend on it.
 
@@ -87,6 +70,8 @@ class Run:
         Periods completed, and steps taken of the next.
     losses : float64 (n_periods,)
         The mean loss of each period of the last `advance`, before its updates.
+    copies : list of (periods completed, parameters)
+        Made by the last `advance`, also where it diverged.
     """
 
     def __init__(
@@ -104,12 +89,14 @@ class Run:
         record_every: int,
         evaluated: Samples | None = None,
         validation: Samples | None = None,
+        copied_after: Sequence[int] = (),
         threads: int | None = None,
     ) -> None:
         nothing = Samples(samples.x[:0], samples.y[:0])
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
+        self._copied_after = copied_after
         plain = not samples.weights.size and objective.dropout == 0.0
         in_lanes = plain and suits_lanes(network, batch_size, parameters.itemsize)
         evaluated, validation = evaluated or nothing, validation or nothing
@@ -150,11 +137,12 @@ class Run:
         self, learning_rates: np.ndarray, n_steps: int, orders: np.ndarray | None, *, careful: bool
     ) -> tuple[Progress, np.ndarray]:
         rows = learning_rates.size // self._record_every + 1
+        due = self._copies_due(learning_rates.size)
         table = np.empty((rows, len(RECORD_COLUMNS)))
         self.losses = np.empty(learning_rates.size)
         recorder = Recorder(
             table, self._record_every, self.losses, self._sums, self._evaluated, self._validation, self._n_evaluated,
-            self._n_validation,
+            self._n_validation, due, np.empty((due.size, self._parameters.size), self._parameters.dtype),
         )  # fmt: skip
         span = Span(self.period, self.step, n_steps, self._steps_per_period)
         order = self._order if orders is None else self._order._replace(order=orders.reshape(-1))
@@ -177,7 +165,16 @@ class Run:
         alone = careful or (not learning_rates.size and not self._compiled)
         team = team_of_one(self._workspace) if alone else team_of_all(self._workspace)
         progress = run_together([partial(train, workspace) for workspace in team])[0]
+        self.copies = [
+            (after, copy)
+            for after, copy in zip(due.tolist(), recorder.copies, strict=True)
+            if after <= self.period + progress.periods
+        ]
         return progress, table[: progress.records]
+
+    def _copies_due(self, n_periods: int) -> np.ndarray:
+        first, last = (bisect_right(self._copied_after, self.period + n) for n in (0, n_periods))
+        return np.array(self._copied_after[first:last], np.int64)
 
     def advance(self, learning_rates: np.ndarray, orders: np.ndarray | None = None) -> np.ndarray:
         """Train as many periods as there are learning rates; return the records made, in the order of RECORD_COLUMNS.

@@ -69,7 +69,7 @@ def train_epochs(
     patience : training stops at the first record so many epochs after that with the lowest validation loss; None goes
         on.
     keep_best : whether the parameters of the record with the lowest validation loss are put back at the end.
-    snapshot_epochs : increasing numbers of epochs done after which the parameters are copied to `Outcome.snapshots`.
+    snapshot_epochs : numbers of epochs done after which the parameters are copied to `Outcome.snapshots`.
     callbacks : called several times a second, and once at the end; training stops when one returns True.
     checkpoints : when it is written down where the training stands; None never does.
     standing : where to go on from: the same settings and samples lead to the same bits as if it had not been
@@ -92,6 +92,7 @@ def train_epochs(
     first = feed.first()
     evaluated = evaluated or _evaluated(first, whole=isinstance(feed, WholeFeed))
     scored = _spread(evaluated)
+    snapshot_epochs = sorted({epoch for epoch in snapshot_epochs if epoch <= epochs})
     run = model.start_run(
         first.X,
         first.Y,
@@ -103,6 +104,7 @@ def train_epochs(
         record_every=record_every,
         evaluated=(scored.X, scored.Y),
         validation=(validation.X, validation.Y) if validation else None,
+        copied_after=snapshot_epochs,
     )
     del first  # a run of a stream lets go of it
     targets = {"": evaluated.Y, "val_": validation.Y} if validation else {"": evaluated.Y}
@@ -116,7 +118,7 @@ def train_epochs(
         record_every=record_every,
         patience=patience,
         watches=keep_best or patience is not None,
-        snapshot_epochs=snapshot_epochs,
+        first_snapshot=0 in snapshot_epochs,
     )
     try:
         if standing is not None:

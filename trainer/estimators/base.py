@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from trainer.checks import check_sample_weight
+from trainer.errors import DivergenceError
 from trainer.estimators.arguments import (
     ACTIVATIONS,
     STOCHASTIC_SOLVERS,
@@ -31,7 +32,6 @@ from trainer.estimators.stochastic import fit_stochastic, forget_progress
 from trainer.estimators.tasks import CallbackSupportMixin, FitTasks
 from trainer.initialization import scikit_learn_layers
 from trainer.model import MLP
-from trainer.run import DivergenceError
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
