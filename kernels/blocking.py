@@ -3,6 +3,8 @@
 VECTOR_BYTES
     One SIMD register: 64 with AVX-512, 32 with AVX, else 16 (NEON, SSE). The environment variable
     ``SCRATCH_MLP_VECTOR_BYTES`` overrides it for tests; LLVM splits what the processor has no register for.
+REGISTERS
+    How many of them code can name: 32 with AVX-512 and NEON, else 16.
 MR, NV
     The register tile: MR rows of NV vectors. MR * NV accumulators, NV vectors of B and one broadcast element of A fit
     the register file (32 registers: 14 x 2; 16 registers: 6 x 2).
@@ -46,14 +48,15 @@ def _vector_bytes() -> int:
 
 
 def _registers() -> int:
-    """Return how many vector registers of VECTOR_BYTES the instruction set names."""
+    """Return how many vector registers the instruction set names."""
     has_32 = get_host_cpu_features().get("avx512vl") or platform.machine().lower() in ("arm64", "aarch64")
     return 32 if has_32 else 16
 
 
 VECTOR_BYTES = _vector_bytes()
+REGISTERS = _registers()
 NV = 2
-MR = (_registers() - NV - 1) // NV
+MR = (REGISTERS - NV - 1) // NV
 SHORT_MR = 4
 KC = 800
 MC = 10 * MR

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from kernels.blocking import MR, NV, VECTOR_BYTES
-from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS, ROWS
+from kernels.lane_kernels import BLOCK_VECTORS, COLUMNS, GRADIENT_SUMS, MOST_WHOLE_COLUMNS, ROWS
 from kernels.losses import LOSSES_IN_LANES
 from kernels.structs import Network
 
@@ -36,7 +36,7 @@ def cycles_in_lanes(sizes: list[int], batch_size: int, length: int) -> float:
     cycles = 0.0
     for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
         products = _up(n_out, ROWS if n_out > 2 else 2) * (n_in + 1) + (_up(n_in, ROWS) * n_out if layer else 0)
-        sums = (n_in + 1) * n_out if n_out <= ROWS else _up(n_in + 1, GRADIENT_SUMS // 8) * _up(n_out, 8)
+        sums = (n_in + 1) * n_out if n_out <= MOST_WHOLE_COLUMNS else _up(n_in + 1, 2) * _up(n_out, COLUMNS)
         cycles += (multiplied * products + vectors * sums) / FMAS_PER_CYCLE
         cycles += CYCLES_PER_SUM * sums + CYCLES_PER_LAYER_IN_LANES
     return cycles

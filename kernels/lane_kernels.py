@@ -21,6 +21,7 @@ from kernels.activations import (
     sigmoid_derivative,
     tanh_derivative,
 )
+from kernels.blocking import REGISTERS, VECTOR_BYTES
 from kernels.elementary import relu
 from kernels.micro_kernels import PREVIOUS, from_column, from_row
 from kernels.simd import advance, choose_first, fma, lanes, load, store
@@ -28,11 +29,16 @@ from kernels.tiles import store_lane_sums, tile
 
 BLOCK_VECTORS = 4
 
-# Rows of a product that are computed together: 4 x 4 vectors hide the latency of two multiply-adds per cycle.
-ROWS = 4
+# Rows of a product that are computed together: with 32 registers 4 x 4 vectors hide the latency of two multiply-adds
+# per cycle, with 16 there is room for 2 x 4 (4 x 4, which spills, takes a third longer; 6 x 2 as long).
+ROWS = REGISTERS // 8
 
-# Sums that a tile of a weight gradient holds, one vector of partial sums each.
-GRADIENT_SUMS = 16
+# Sums that a tile of a weight gradient holds, one vector of partial sums each; `store_lane_sums` adds up as many
+# vectors as one has lanes.
+GRADIENT_SUMS = max(REGISTERS // 2, VECTOR_BYTES // 4)
+# Up to so many columns a tile has all that the weights have; of more it has a number in two rows.
+MOST_WHOLE_COLUMNS = 4
+COLUMNS = GRADIENT_SUMS // 2
 
 
 @inlined
@@ -117,7 +123,7 @@ def _make_backward(name: str, n_vectors: int) -> Callable[..., None]:
 
 
 forward_block = _make_forward("forward_block", ROWS, BLOCK_VECTORS)
-forward_pair = _make_forward("forward_pair", 2, BLOCK_VECTORS)
+forward_pair = forward_block if ROWS == 2 else _make_forward("forward_pair", 2, BLOCK_VECTORS)
 forward_vector = _make_forward("forward_vector", ROWS, 1)
 backward_block = _make_backward("backward_block", BLOCK_VECTORS)
 backward_vector = _make_backward("backward_vector", 1)
@@ -134,16 +140,16 @@ def _store_sums(sums: Any, n: int, start: int, place: Any) -> None:
         store(place, q, choose_first(total, previous, n - q))
 
 
-def _make_gradient(n_columns: int) -> Callable[..., None]:
+def _make_gradient(name: str, n_columns: int, *, whole: bool) -> Callable[..., None]:
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
-    Up to `ROWS` columns are all that the weights have: a tile's sums are neighbours in memory. Of more columns there
-    are two rows in a tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each (a
-    tile of one row for the last odd one gained nothing).
+    Whole rows have all columns of the weights: a tile's sums are neighbours in memory. Else there are two rows in a
+    tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each (a tile of one row
+    for the last odd one gained nothing).
     """
     n_rows = GRADIENT_SUMS // n_columns
 
-    @named(f"add_gradient_of_{n_columns}")
+    @named(name)
     def add_gradient(
         h: Any,
         n_in: int,
@@ -172,7 +178,7 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
                     features = advance(features, h_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                     errors = advance(errors, delta_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
                 store_lane_sums(acc, sums)
-                if n_columns <= ROWS:
+                if whole:
                     n = min(n_rows, n_in - i) * n_columns
                     _store_sums(sums, n, start, advance(d_weight, i * n_out + j))
                 else:
@@ -183,8 +189,8 @@ def _make_gradient(n_columns: int) -> Callable[..., None]:
     return kernel(add_gradient)
 
 
-add_gradient_of_1 = _make_gradient(1)
-add_gradient_of_2 = _make_gradient(2)
-add_gradient_of_3 = _make_gradient(3)
-add_gradient_of_4 = _make_gradient(4)
-add_gradient_of_8 = _make_gradient(8)
+add_gradient_of_1 = _make_gradient("add_gradient_of_1", 1, whole=True)
+add_gradient_of_2 = _make_gradient("add_gradient_of_2", 2, whole=True)
+add_gradient_of_3 = _make_gradient("add_gradient_of_3", 3, whole=True)
+add_gradient_of_4 = _make_gradient("add_gradient_of_4", MOST_WHOLE_COLUMNS, whole=True)
+add_gradient_of_more = _make_gradient("add_gradient_of_more", COLUMNS, whole=False)

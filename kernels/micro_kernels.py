@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernels._jit import codes, inlined, kernel, named, out_of_line
-from kernels.blocking import MR, NV, SHORT_MR
+from kernels.blocking import CACHE_LINE, MR, NV, SHORT_MR, VECTOR_BYTES
 from kernels.simd import broadcast, fma, lanes, load, load_first, prefetch, prefetch_for_later, store, store_first
 from kernels.tiles import tile
 
@@ -36,11 +36,34 @@ def from_column(a: Any, stride: int, i: int, p: int) -> Any:
     return broadcast(a, p * stride + i)
 
 
+@inlined
+def _ends_a_line(j: int, nv: int) -> bool:
+    """Tell whether the last element of vector j is to be asked for, and with it a cache line.
+
+    Where a vector lies across two lines, the first one was the last one of another vector.
+    """
+    return j == nv - 1 or (j + 1) * VECTOR_BYTES % CACHE_LINE == 0
+
+
 def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool) -> Callable[..., None]:
     """Compile a micro-kernel of mr rows and nv vectors; `element(a, stride, i, p)` broadcasts A[i, p].
 
     A short one takes any number of rows up to mr: rows beyond repeat the last one, and are not stored.
     """
+
+    @inlined
+    def multiply(
+        p: int, a: Any, a_stride: int, b: Any, b_stride: int, rows: int, ahead: Any, acc: Any, b_row: Any
+    ) -> None:
+        VL = lanes(a)
+        for j in range(nv):
+            b_row[0, j] = load(b, p * b_stride + j * VL)
+            if _ends_a_line(j, nv):
+                prefetch_for_later(ahead, p * b_stride + (j + 1) * VL - 1)
+        for i in range(mr):
+            a_ip = element(a, a_stride, min(i, rows - 1) if short else i, p)
+            for j in range(nv):
+                acc[i, j] = fma(a_ip, b_row[0, j], acc[i, j])
 
     @named(name)
     def micro_kernel(
@@ -65,16 +88,13 @@ def _make(name: str, mr: int, nv: int, element: Callable[..., Any], short: bool)
                 row = load_first(bias, j * VL, columns - j * VL, 0.0)
                 for i in range(mr):
                     acc[i, j] = row
-        for p in range(kc):
+        for p in range(min(mr, kc)):
+            multiply(p, a, a_stride, b, b_stride, rows, ahead, acc, b_row)
             for j in range(nv):
-                last = (j + 1) * VL - 1  # a vector's first line was another's last, where they lie across two
-                b_row[0, j] = load(b, p * b_stride + j * VL)
-                prefetch_for_later(ahead, p * b_stride + last)
-                prefetch(c, min(p, mr - 1) * c_stride + last)
-            for i in range(mr):
-                a_ip = element(a, a_stride, min(i, rows - 1) if short else i, p)
-                for j in range(nv):
-                    acc[i, j] = fma(a_ip, b_row[0, j], acc[i, j])
+                if _ends_a_line(j, nv):
+                    prefetch(c, p * c_stride + (j + 1) * VL - 1)
+        for p in range(mr, kc):
+            multiply(p, a, a_stride, b, b_stride, rows, ahead, acc, b_row)
         for i in range(mr):
             if not short or i < rows:
                 for j in range(nv):

@@ -26,7 +26,7 @@ from kernels.lane_kernels import (
     add_gradient_of_2,
     add_gradient_of_3,
     add_gradient_of_4,
-    add_gradient_of_8,
+    add_gradient_of_more,
     backward_block,
     backward_vector,
     forward_block,
@@ -212,7 +212,7 @@ def _add_weight_gradient(
     elif n_out == 4:
         add_gradient_of_4(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
     else:
-        add_gradient_of_8(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
+        add_gradient_of_more(h, n_in, h_block, delta, n_out, delta_block, n_vectors, start, d_weight, sums)
 
 
 @inlined

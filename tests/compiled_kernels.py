@@ -31,8 +31,9 @@ MICRO_KERNELS = (
 )
 FORWARD = ("forward_block", "forward_pair", "forward_vector")
 BACKWARD = ("backward_block", "backward_vector")
-# Columns of the tiles of weight gradients.
-GRADIENTS = (1, 2, 3, 4, 8)
+# Columns of the weights that a gradient is for, up to those that are whole rows of a tile.
+MORE = lane.MOST_WHOLE_COLUMNS + 1
+GRADIENTS = (1, 2, 3, 4, MORE)
 
 
 @entry_point
@@ -158,7 +159,7 @@ def call_gradient(
     d_weight: np.ndarray,
     sums: np.ndarray,
 ) -> None:
-    """Call `add_gradient_of_` so many columns."""
+    """Call `add_gradient_of_` so many columns, and for `MORE` the one whose tiles hold no whole rows."""
     operands = address(h, 0), n_in, h_block, address(delta, 0), n_out, delta_block
     target = n_vectors, start, address(d_weight, 0), address(sums, 0)
     if n_columns == 1:
@@ -169,8 +170,8 @@ def call_gradient(
         lane.add_gradient_of_3(*operands, *target)
     elif n_columns == 4:
         lane.add_gradient_of_4(*operands, *target)
-    elif n_columns == 8:
-        lane.add_gradient_of_8(*operands, *target)
+    else:
+        lane.add_gradient_of_more(*operands, *target)
 
 
 @entry_point

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS
+from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS, MORE
 from lane_cases import check_backward, check_forward, check_gradient
 from networks import LOSSES_AND_OUTPUTS
 from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
@@ -23,6 +23,7 @@ from kernels import blocking
 from kernels.activations import ACTIVATIONS
 from kernels.backends import BACKENDS
 from kernels.lane_blocks import slack
+from kernels.lane_kernels import ROWS
 from kernels.losses import LOSSES
 from kernels.structs import Network, Objective, Samples
 from kernels.workspace import Workspace, allocate_for_outputs, allocate_workspace
@@ -107,14 +108,14 @@ def call_kernels_of_products(guarded: Guarded, dtype: Any) -> None:
 def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
     """Call each kernel of `lane_kernels` for whole blocks and single vectors."""
     for k in (0, 1, 2, 3, 7):
-        for rows in (1, 2, 3, 4):
+        for rows in range(1, ROWS + 1):
             for name in FORWARD:
                 if name != "forward_pair" or rows <= 2:
                     check_forward(GuardPages(guarded), name, dtype, k, rows, 0)
             for name in BACKWARD:
                 check_backward(GuardPages(guarded), name, dtype, k, rows, "sigmoid")
     for n_columns in GRADIENTS:
-        for n_out in (n_columns,) if n_columns < 16 else (5, 16, 17):
+        for n_out in (n_columns,) if n_columns < MORE else (5, 16, 17):
             for n_in in (1, 3, 4, 16, 17):
                 for n_vectors in (1, 4, 5):
                     for start in ("zero", "previous"):

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from arithmetic import EXACT, assert_within, dot_bound, product, product_bound
 from bounded import activated, exactly, perturbed, times_slope
-from compiled_kernels import BACKWARD, FORWARD, call_backward, call_forward, call_gradient
+from compiled_kernels import BACKWARD, FORWARD, MORE, call_backward, call_forward, call_gradient
 from memory import CANARY
 from placement import Placement, in_rows, written_rows
 from product_cases import STARTS, random_matrix, vector_length
 
 from kernels.activations import ACTIVATIONS
-from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS
+from kernels.lane_kernels import BLOCK_VECTORS, COLUMNS, GRADIENT_SUMS
 
 
 def check_forward(
@@ -101,7 +101,8 @@ def check_gradient(
     B, generator = BLOCK_VECTORS * VL, np.random.default_rng((n_in, n_out, n_vectors))
     h = random_matrix(generator, (n_in, n_vectors * VL), dtype)
     delta = random_matrix(generator, (n_out, n_vectors * VL), dtype)
-    h_height, delta_height, n_rows = n_in + 1, n_out + 1, GRADIENT_SUMS // n_columns
+    width = n_columns if n_columns < MORE else COLUMNS
+    h_height, delta_height, n_rows = n_in + 1, n_out + 1, GRADIENT_SUMS // width
     previous = random_matrix(generator, (n_in, n_out), dtype)
     added, terms = (previous.astype(EXACT), n_vectors * VL + 1) if start == "previous" else (0, n_vectors * VL)
     if start != "previous":
@@ -113,7 +114,7 @@ def check_gradient(
         memory.operand(in_blocks(h, h_height, -(-n_in // n_rows) * n_rows)),
         n_in,
         h_height * B,
-        memory.operand(in_blocks(delta, delta_height, -(-n_out // n_columns) * n_columns)),
+        memory.operand(in_blocks(delta, delta_height, -(-n_out // width) * width)),
         n_out,
         delta_height * B,
         n_vectors,

@@ -39,6 +39,11 @@ class Loop:
         ]
 
     @property
+    def written_to_the_stack(self) -> list[str]:
+        """What is moved to the stack."""
+        return [line for line in self.on_the_stack if re.match(r"v?mov\S*\s+%.*\)$", line)]
+
+    @property
     def calls(self) -> list[str]:
         """What calls another function."""
         return [line for line in self.instructions if line.startswith("call")]

@@ -17,7 +17,7 @@ from processes import TESTS
 
 from kernels import micro_kernels
 from kernels.activations import activate_block
-from kernels.blocking import IS_X86, MR, NV, VECTOR_BYTES
+from kernels.blocking import IS_X86, MR, NV, REGISTERS, VECTOR_BYTES
 from kernels.lane_kernels import BLOCK_VECTORS, ROWS, forward_block
 from kernels.micro_kernels import columns_wide, rows_wide
 from kernels.simd import address
@@ -81,11 +81,16 @@ def loops_of(function: Any, name: str, dtype: str, n_arrays: int, n_integers: in
     return innermost_loops(function.inspect_asm(signature), name)
 
 
+def assert_packed(loop: Loop, dtype: str) -> None:
+    """Fail unless all multiply-adds are packed, on whole registers, with nothing called."""
+    assert loop.fused_otherwise(PACKED[dtype], REGISTER) == []
+    assert loop.calls == []
+
+
 def assert_in_registers(loop: Loop, dtype: str) -> None:
     """Fail unless all multiply-adds are packed, on whole registers, with nothing spilled and nothing called."""
-    assert loop.fused_otherwise(PACKED[dtype], REGISTER) == []
+    assert_packed(loop, dtype)
     assert loop.on_the_stack == []
-    assert loop.calls == []
 
 
 def assert_tile(loop: Loop, dtype: str, rows: int, vectors: int) -> None:
@@ -102,8 +107,10 @@ def assert_tile(loop: Loop, dtype: str, rows: int, vectors: int) -> None:
 def test_a_step_of_the_product_is_one_multiply_add_for_each_vector_of_the_tile(
     function: Any, name: str, dtype: str
 ) -> None:
-    (loop,) = loops_of(function, f"micro_kernels{len(name)}{name}", dtype, 3, 4)
-    assert_tile(loop, dtype, MR, NV)
+    loops = loops_of(function, f"micro_kernels{len(name)}{name}", dtype, 3, 4)
+    assert len(loops) >= 2  # the one that also asks for the tile of C, and the other
+    for loop in loops:
+        assert_tile(loop, dtype, MR, NV)
 
 
 @needs_the_instructions
@@ -132,7 +139,11 @@ def test_sigmoid_and_tanh_are_loops_without_a_call(dtype: str) -> None:
     loops = loops_of(_activate, "activate_block", dtype, 1, 3)
     assert len(loops) >= 2  # LLVM makes loops of their own for what is left of a row
     for loop in loops:
-        assert_in_registers(loop, dtype)
+        if REGISTERS == 32:
+            assert_in_registers(loop, dtype)
+        else:  # there are more constants than registers: some are read from the stack, and a vector waits there
+            assert_packed(loop, dtype)
+            assert len(loop.written_to_the_stack) <= 1
 
 
 # ---- the tests above fail when they should

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from compiled_kernels import BACKWARD, FORWARD, GRADIENTS
+from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MORE
 from lane_cases import check_backward, check_forward, check_gradient, in_blocks
 from placement import AmongCanaries
 from product_cases import vector_length
 
-from kernels.lane_kernels import BLOCK_VECTORS, GRADIENT_SUMS, ROWS
+from kernels.lane_kernels import BLOCK_VECTORS, COLUMNS, GRADIENT_SUMS, ROWS
 
 pytestmark = pytest.mark.vector_length
 
@@ -46,8 +46,8 @@ def test_backward_writes_its_rows_of_a_block(name: str, activation: str, dtype: 
 @pytest.mark.parametrize("n_columns", GRADIENTS)
 def test_gradients_are_sums_over_all_blocks(n_columns: int, start: str, dtype: str) -> None:
     VL, tile = vector_length(dtype), GRADIENT_SUMS
-    widths = {1, 5, 12, VL, n_columns - 1, n_columns, n_columns + 1, 2 * n_columns + 1}
-    outputs = [n_columns] if n_columns <= ROWS else sorted(widths)
+    widths = {1, 5, 12, VL, COLUMNS - 1, COLUMNS, COLUMNS + 1, 2 * COLUMNS + 1}
+    outputs = [n_columns] if n_columns < MORE else sorted(widths)
     for n_out in outputs:
         for n_in in (*range(13), tile, tile + 1):
             for n_vectors in N_VECTORS:

@@ -62,6 +62,12 @@ def in_time(test: Callable[P, None]) -> Callable[P, None]:
     return limited
 
 
+@pytest.fixture
+def in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute with samples in rows, which is shared out, whatever is estimated to be quicker on this processor."""
+    monkeypatch.setattr("trainer.run.suits_lanes", lambda *_: False)
+
+
 def prepared(threads: int, case: dict[str, Any], dtype: str = "float32", **options: Any) -> tuple[MLP, Run]:
     """Return a network and a run of it that so many threads take part in, with records of each period."""
     generator = np.random.default_rng(1)
@@ -137,6 +143,7 @@ TERMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_every_shape_gives_the_same_bits(shape: str, dtype: str) -> None:
     assert_same_bits(SHAPES[shape], dtype)
@@ -144,6 +151,7 @@ def test_every_shape_gives_the_same_bits(shape: str, dtype: str) -> None:
 
 @pytest.mark.parametrize(("dtype", "width"), [(dtype, width) for dtype, widths in PADDED.items() for width in widths])
 @pytest.mark.parametrize("terms", [{}, {"l2": 0.1, "clip_norm": 0.05}], ids=["in place", "penalty, clipped"])
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_rows_that_are_laid_apart_give_the_same_bits(dtype: str, width: int, terms: dict[str, float]) -> None:
     assert_same_bits({"sizes": [9, width, 20], "batch_size": 60, **terms}, dtype)
@@ -151,6 +159,7 @@ def test_rows_that_are_laid_apart_give_the_same_bits(dtype: str, width: int, ter
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("data", DATA)
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_every_way_through_the_data_gives_the_same_bits(data: str, dtype: str) -> None:
     assert_same_bits(WIDE_AND_NARROW | DATA[data], dtype)
@@ -158,6 +167,7 @@ def test_every_way_through_the_data_gives_the_same_bits(data: str, dtype: str) -
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("terms", TERMS)
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_penalties_and_clipping_give_the_same_bits(terms: str, dtype: str) -> None:
     assert_same_bits(WIDE_AND_NARROW | TERMS[terms], dtype)
@@ -167,6 +177,7 @@ def test_penalties_and_clipping_give_the_same_bits(terms: str, dtype: str) -> No
 
 
 @pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_a_step_is_exact_up_to_rounding_as_that_of_numpy(threads: int) -> None:
     generator, terms = np.random.default_rng(7), objective(l2=0.5, clip_norm=0.05)
@@ -186,6 +197,7 @@ def test_a_step_is_exact_up_to_rounding_as_that_of_numpy(threads: int) -> None:
 
 @pytest.mark.parametrize("rates", [[0.01, 0.01, *[50.0] * 40], [0.01, 3e38, 3e38]], ids=["loss", "update"])
 @pytest.mark.parametrize("l2", [0.0, 1e-3])
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_divergence_is_the_same(rates: list[float], l2: float) -> None:
     case = {"sizes": [40, 300, 5], "activation": "identity", "output_activation": "identity", "l2": l2}
@@ -207,6 +219,7 @@ def test_divergence_is_the_same(rates: list[float], l2: float) -> None:
 # ---- several callers
 
 
+@pytest.mark.usefixtures("in_rows")
 @in_time
 def test_trainings_at_the_same_time_give_the_same_bits_as_alone() -> None:
     cases = [SHAPES[name] | {"batch_size": 37} for name in ("wide", "deep", "narrow", "softmax")]
