@@ -127,6 +127,8 @@ def kept_units(dropout: Dropout, layer: int, rows: int, n: int) -> np.ndarray:
 
 def dropout_of_step(objective: Objective, step: int) -> Dropout:
     """Do what `dropout_of` does, in NumPy."""
+    if objective.dropout == 0.0:
+        return NO_DROPOUT
     with np.errstate(over="ignore"):
         seed = np.int64(objective.dropout_seed).astype(np.uint64)
         return Dropout(objective.dropout, mix(seed + np.uint64(step) * np.uint64(SPLITMIX_STEP)))

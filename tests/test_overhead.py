@@ -10,9 +10,10 @@ bar once. Leave this file out with ``pytest --ignore tests/test_overhead.py`` wh
 
 from __future__ import annotations
 
+import gc
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -74,6 +75,15 @@ def seconds(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_tests() -> Iterator[None]:
+    """Keep the garbage collector from going through what other tests have left in this process."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
