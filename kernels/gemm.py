@@ -9,9 +9,10 @@
 1. rows of the block in steps of MR: one micro-tile, held in registers.
 
 A and B are read where they lie. A block of A is copied where its rows would compete for the same sets of the caches,
-columns of B where they would, or are transposed, or fill no panel. The first pass over the summed dimension starts the
-tile from zero, from a bias row or from C itself; after the last one a tile is finished, while it is in L1, by an
-activation or by a derivative. While a panel is used the micro-kernel asks for the next one.
+columns of B where they would, or are transposed, or fill no panel, or where registers are few and rows far apart. The
+first pass over the summed dimension starts the tile from zero, from a bias row or from C itself; after the last one a
+tile is finished, while it is in L1, by an activation or by a derivative. While a panel is used the micro-kernel asks
+for the next one.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ ROWS = REGISTERS // 8
 # Sums that a tile of a weight gradient holds, one vector of partial sums each; `store_lane_sums` adds up as many
 # vectors as one has lanes.
 GRADIENT_SUMS = max(REGISTERS // 2, VECTOR_BYTES // 4)
-# Up to so many columns a tile has all that the weights have; of more it has a number in two rows.
+# Where weights have no more columns than these, a tile's rows are whole; else it has two rows of `COLUMNS`.
 MOST_WHOLE_COLUMNS = 4
 COLUMNS = GRADIENT_SUMS // 2
 
@@ -144,8 +144,8 @@ def _make_gradient(name: str, n_columns: int, *, whole: bool) -> Callable[..., N
     """Compile the weight gradient for tiles of `n_columns` outputs, by as many inputs as `GRADIENT_SUMS` allows.
 
     Whole rows have all columns of the weights: a tile's sums are neighbours in memory. Else there are two rows in a
-    tile, for 10 loads with 16 multiply-adds; a single row needs 17, more than come in a cycle each (a tile of one row
-    for the last odd one gained nothing).
+    tile, for 10 loads with 16 multiply-adds, or 6 with 8; a single row needs 17, more than come in a cycle each (a tile
+    of one row for the last odd one gained nothing).
     """
     n_rows = GRADIENT_SUMS // n_columns
 
