@@ -21,6 +21,7 @@ from kernels.simd import (
     fma,
     round_to_even,
     scale_by_power_of_two,
+    scale_down_by_power_of_two,
     select_less,
     splat,
 )
@@ -92,9 +93,8 @@ def _remainder_overload(r):
 
 
 @inlined
-def _exp_of_at_most(x: Any) -> Any:
-    n, r = _reduced(x)
-    return scale_by_power_of_two(fma(fma(_remainder(r), r, splat(x, 1.0)), r, splat(x, 1.0)), n)
+def _exp_of_remainder(r: Any) -> Any:
+    return fma(fma(_remainder(r), r, splat(r, 1.0)), r, splat(r, 1.0))
 
 
 def _largest_argument(x: Any) -> float:
@@ -110,7 +110,8 @@ def _largest_argument_overload(x):
 @inlined
 def exp(x: Any) -> Any:
     """Return e**x for a vector x; subnormal results are right too."""
-    return _exp_of_at_most(min(splat(x, _largest_argument(x)), x))
+    n, r = _reduced(min(splat(x, _largest_argument(x)), x))
+    return scale_by_power_of_two(_exp_of_remainder(r), n)
 
 
 @inlined
@@ -155,7 +156,8 @@ def _sigmoid_32(z: Any) -> Any:
 
     With q = e / (1 + e) it is 1 - q or, for negative z, e - e q, in which the roundings of q weigh less than in q.
     """
-    e = _exp_of_at_most(-absolute(z))
+    n, r = _reduced(-absolute(z))
+    e = scale_down_by_power_of_two(_exp_of_remainder(r), n)
     q = e / (e + 1.0)
     whole = select_less(z, splat(z, 0.0), e, splat(z, 1.0))
     return fma(-whole, q, whole)
@@ -181,7 +183,7 @@ def _sigmoid_64(z: Any) -> Any:
     """
     n, r = _reduced(-absolute(z))
     b, a = _tanh_of_half(r)
-    numerator, rest = scale_by_power_of_two(a + b, n), a - b
+    numerator, rest = scale_down_by_power_of_two(a + b, n), a - b
     return select_less(z, splat(z, 0.0), numerator, rest) / (numerator + rest)
 
 
@@ -205,7 +207,7 @@ def _tanh_32(z: Any) -> Any:
     magnitude = absolute(z)
     enough = splat(z, 40.0)  # tanh(40) is 1
     n, r = _reduced(min(enough, magnitude) * -2.0)
-    power = scale_by_power_of_two(splat(z, 1.0), n)
+    power = scale_down_by_power_of_two(splat(z, 1.0), n)
     m = fma(power, fma(r * r, _remainder(r), r), power - 1.0)
     half = m * 0.5
     return copy_sign(fma(-half, m / (m + 2.0), half), z)
@@ -220,7 +222,7 @@ def _tanh_64(z: Any) -> Any:
     enough = splat(z, 40.0)  # tanh(40) is 1
     n, r = _reduced(min(enough, absolute(z)) * -2.0)
     b, a = _tanh_of_half(r)
-    power = scale_by_power_of_two(splat(z, 1.0), n)
+    power = scale_down_by_power_of_two(splat(z, 1.0), n)
     less, more = 1.0 - power, power + 1.0
     return copy_sign(fma(-b, more, a * less) / fma(-b, less, a * more), z)
 

@@ -15,7 +15,8 @@ The pieces, all for use inside compiled functions:
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `square_root`,
-  `scale_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`, `turned`, `sum_lanes`, `max_lanes`.
+  `scale_by_power_of_two`, `scale_down_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`,
+  `turned`, `sum_lanes`, `max_lanes`.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 This module only gathers them: the type is in `vectors`, the operations are in `vector_memory`, `vector_arithmetic` and
@@ -30,6 +31,7 @@ from kernels.vector_arithmetic import (
     fma,
     round_to_even,
     scale_by_power_of_two,
+    scale_down_by_power_of_two,
     select_less,
     square_root,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "put",
     "round_to_even",
     "scale_by_power_of_two",
+    "scale_down_by_power_of_two",
     "select_less",
     "splat",
     "square_root",

@@ -17,6 +17,8 @@ from kernels._jit import inlined_for, named
 from kernels.blocking import HAS_AVX512, VECTOR_BYTES
 from kernels.vectors import VecType, integer_vector_type, llvm_call, splat, type_suffix
 
+HAS_SCALE = HAS_AVX512 and VECTOR_BYTES == 64
+
 
 @intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
@@ -124,17 +126,24 @@ def _maximum(a, b):
     return None
 
 
-def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any) -> Any:
-    """Multiply by 2**exponent, for whole numbers from the least to the largest normal exponent."""
+def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any, raised: int = 0) -> Any:
+    """Multiply by 2**(exponent + raised), for whole numbers from the least to the largest normal exponent."""
     # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
     # what is not a number.
     integers = integer_vector_type(vector)
     mantissa_bits, bias = (23, 127) if vector.dtype.bitwidth == 32 else (52, 1023)
-    shifter = ir.Constant(exponent.type, [1.5 * 2.0**mantissa_bits] * vector.length)
-    bits = builder.bitcast(builder.fadd(exponent, shifter), integers)
-    biased = builder.add(bits, ir.Constant(integers, [bias] * vector.length))
+    shifter = ir.Constant(exponent.type, [1.5 * 2.0**mantissa_bits + bias + raised] * vector.length)
+    biased = builder.bitcast(builder.fadd(exponent, shifter), integers)
     power = builder.shl(biased, ir.Constant(integers, [mantissa_bits] * vector.length))
     return builder.fmul(value, builder.bitcast(power, value.type))
+
+
+def _scaled_by_instruction(builder: Any, vector: VecType, args: Any) -> Any:
+    """Scale by the instruction that AVX-512 has for it."""
+    kind, n_bits = ("ps", 16) if vector.dtype.bitwidth == 32 else ("pd", 8)
+    all_lanes, current_rounding = ir.Constant(ir.IntType(n_bits), -1), ir.Constant(ir.IntType(32), 4)
+    operands = [*args, args[0], all_lanes, current_rounding]
+    return llvm_call(builder, f"llvm.x86.avx512.mask.scalef.{kind}.512", args[0].type, operands)
 
 
 @intrinsic
@@ -145,14 +154,29 @@ def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
     """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if HAS_AVX512 and VECTOR_BYTES == 64:
-            kind, n_bits = ("ps", 16) if value.dtype.bitwidth == 32 else ("pd", 8)
-            all_lanes, current_rounding = ir.Constant(ir.IntType(n_bits), -1), ir.Constant(ir.IntType(32), 4)
-            operands = [*args, args[0], all_lanes, current_rounding]
-            return llvm_call(builder, f"llvm.x86.avx512.mask.scalef.{kind}.512", args[0].type, operands)
+        if HAS_SCALE:
+            return _scaled_by_instruction(builder, value, args)
         halved = builder.fmul(args[1], ir.Constant(args[1].type, [0.5] * value.length))
         half = llvm_call(builder, f"llvm.roundeven.{type_suffix(value)}", halved.type, [halved])
         once = _times_power_of_two(builder, value, args[0], half)
         return _times_power_of_two(builder, value, once, builder.fsub(args[1], half))
+
+    return value(value, value), codegen
+
+
+@intrinsic
+def scale_down_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
+    """Do the same for an `exponent` from -150 (of float64 -1075) to 0, which takes fewer instructions without AVX-512.
+
+    The power is raised to be a normal number, and the product, which then is one as well, is lowered by as much: it is
+    rounded once, where it becomes subnormal.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if HAS_SCALE:
+            return _scaled_by_instruction(builder, value, args)
+        raised = 64 if value.dtype.bitwidth == 32 else 512
+        scaled = _times_power_of_two(builder, value, args[0], args[1], raised)
+        return builder.fmul(scaled, ir.Constant(args[0].type, [2.0**-raised] * value.length))
 
     return value(value, value), codegen
