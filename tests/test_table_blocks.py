@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from trainer import csv_file, parquet_file, raw_table, table, tables
 from trainer.errors import InputError
 from trainer.preparation import Prepared, prepare
+from trainer.preprocessing import split
 from trainer.table import Table
 from trainer.tables import read_features, read_table
 
@@ -107,6 +108,37 @@ def test_samples_are_standardised_as_a_predictor_does_it(kind: str, tmp_path: Pa
     ready = prepare(table, standardize=True, validation=None, seed=0, dtype="float32")
     assert ready.inputs is not None
     np.testing.assert_array_equal(ready.training.X, ready.inputs.transform(table.features()).astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+@pytest.mark.parametrize("validation", [None, 0.3])
+@pytest.mark.parametrize("drop", [(), ("x1",)])
+@pytest.mark.usefixtures("small_blocks")
+def test_bytes_become_the_same_samples_as_the_same_numbers(
+    dtype: type[np.integer], validation: float | None, drop: tuple[str, ...], tmp_path: Path
+) -> None:
+    generator, limits = np.random.default_rng(0), np.iinfo(dtype)
+    X = generator.integers(limits.min, limits.max, (50, 3), endpoint=True, dtype=dtype)
+    np.save(tmp_path / "y.npy", generator.integers(0, 2, 50))
+    read, prepared = [], []
+    for numbers in (X, X.astype(np.float64)):
+        np.save(path := tmp_path / f"{numbers.dtype}.npy", numbers)
+        read.append(read_table(path, str(tmp_path / "y.npy"), drop=drop))
+        prepared.append(prepare(read[-1], standardize=True, validation=validation, seed=0, dtype="float32"))
+        assert {block.dtype for block, _ in read[-1].blocks()} == {numbers.dtype}
+    assert_equal(*read)
+    of_bytes, of_floats = (ready.inputs for ready in prepared)
+    assert of_bytes is not None
+    assert of_floats is not None
+    np.testing.assert_allclose(of_bytes.mean, of_floats.mean, rtol=0, atol=50 * 256 * np.finfo(float).eps)
+    np.testing.assert_allclose(of_bytes.scale, of_floats.scale, rtol=50 * np.finfo(float).eps)
+    trained = np.ones(50, bool)
+    if validation is not None:
+        trained[split(read[0].y, validation, seed=0, stratify=True)[1]] = False
+        np.testing.assert_array_equal(prepared[0].validation.Y, prepared[1].validation.Y)
+    expected = of_bytes.transform(read[0].features()[trained]).astype(np.float32)
+    np.testing.assert_array_equal(prepared[0].training.X, expected)
+    np.testing.assert_array_equal(prepared[0].training.Y, prepared[1].training.Y)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from trainer.columns import Column, encode, n_inputs_of, needs_encoding
 from trainer.errors import InputError
 from trainer.imputation import with_fills
-from trainer.moments import MAX_BYTE_ROWS, Moments
+from trainer.moments import ByteMoments, Moments
 from trainer.preprocessing import Standardizer, one_hot, standardizer_of
-from trainer.table import Rows, Table, Targets, rows_in_cache
+from trainer.table import Cells, Rows, Table, Targets, rows_in_cache
 from trainer.training import Samples
 
 
@@ -48,30 +48,41 @@ class Coding:
 
     def room(self, n_rows: int) -> Samples:
         """Return samples that are still to be filled."""
-        Y = np.empty((n_rows, self._n_classes or 1), self._dtype)
-        return Samples(np.empty((n_rows, self._n_inputs), self._dtype), Y)
+        return Samples(self.room_of_inputs(n_rows), np.empty((n_rows, self._n_classes or 1), self._dtype))
 
-    def fill(self, samples: Samples, first: int, X: npt.NDArray[np.float64], y: Targets) -> int:
+    def room_of_inputs(self, n_rows: int) -> npt.NDArray[np.floating]:
+        """Return the inputs of samples that are still to be filled."""
+        return np.empty((n_rows, self._n_inputs), self._dtype)
+
+    def fill(self, samples: Samples, first: int, X: Cells, y: Targets) -> int:
         """Write rows into samples from the row `first` on; return the row after them."""
+        last = self.fill_inputs(samples.X, first, X)
+        samples.Y[first:last] = self.targets(y)
+        return last
+
+    def fill_inputs(self, inputs: npt.NDArray[np.floating], first: int, X: Cells) -> int:
+        """The same for inputs alone."""
         last, step = first + len(X), len(self._differences)
         for start in range(0, len(X), step):
             rows = X[start : start + step]
-            self._fill_inputs(samples.X[first + start : first + start + len(rows)], rows)
-        if self._n_classes:
-            samples.Y[first:last] = one_hot(y.astype(np.int64), self._n_classes, self._dtype)
-        else:
-            column = y.reshape(-1, 1)
-            samples.Y[first:last] = column if self.target is None else self.target.transform(column)
+            self._fill_cached(inputs[first + start : first + start + len(rows)], rows)
         return last
 
-    def _fill_inputs(self, out: np.ndarray, X: npt.NDArray[np.float64]) -> None:
+    def targets(self, y: Targets) -> npt.NDArray[np.floating]:
+        """Return what the network is to answer for rows with these targets."""
+        if self._n_classes:
+            return one_hot(y.astype(np.int64, copy=False), self._n_classes, self._dtype)
+        column = y.reshape(-1, 1)
+        return (column if self.target is None else self.target.transform(column)).astype(self._dtype)
+
+    def _fill_cached(self, out: np.ndarray, X: Cells) -> None:
         encoded = encode(X, self.columns) if self._encodes else X
         if self.inputs is None:
             out[...] = encoded
             return
         # As Standardizer.transform does, to the bit.
         differences = np.subtract(encoded, self.inputs.mean, out=self._differences[: len(X)])
-        out[...] = np.divide(differences, self.inputs.scale, out=differences)
+        np.divide(differences, self.inputs.scale, out=out, casting="same_kind")
 
 
 def fit_coding(
@@ -112,24 +123,22 @@ def fit_coding(
 
 def _measure(
     columns: Sequence[Column], rows: Iterator[Rows], *, of_bytes: bool, with_inputs: bool, with_target: bool
-) -> tuple[Moments | None, Moments | None]:
+) -> tuple[Moments | ByteMoments | None, Moments | None]:
     """Return the moments of the columns of numbers, None of none, and those of the target."""
     numeric = [j for j, column in enumerate(columns) if not column.categories]
     fills = np.array([np.nan if columns[j].fill is None else columns[j].fill for j in numeric])
-    with_inputs = with_inputs and bool(numeric)
-    inputs = target = None
+    has_fills, with_inputs = not np.isnan(fills).all(), with_inputs and bool(numeric)
+    inputs: Moments | ByteMoments | None = None
+    target: Moments | None = None
     for X, y in rows:
         if not len(X):
             continue
         if with_inputs:
             numbers = X if len(numeric) == len(columns) else X[:, numeric]
-            if not np.isnan(fills).all():
+            if has_fills:
                 numbers = np.where(np.isnan(numbers), fills, numbers)
-            inputs = inputs or Moments(numbers[0])
-            if of_bytes and len(numbers) <= MAX_BYTE_ROWS:
-                inputs.add_bytes(numbers)
-            else:
-                inputs.add(numbers)
+            inputs = inputs or (ByteMoments(len(numeric)) if of_bytes else Moments(numbers[0]))
+            inputs.add(numbers)
         if with_target:
             values = y.reshape(-1, 1).astype(np.float64)
             target = target or Moments(values[0])
@@ -137,7 +146,7 @@ def _measure(
     return inputs, target
 
 
-def _of_inputs(columns: Sequence[Column], measured: Moments | None) -> Standardizer:
+def _of_inputs(columns: Sequence[Column], measured: Moments | ByteMoments | None) -> Standardizer:
     """Return the standardisation of all inputs: that of the numbers, and none of what stands for categories."""
     mean, scale = np.zeros(n_inputs_of(columns)), np.ones(n_inputs_of(columns))
     if measured is not None:

@@ -25,6 +25,7 @@ from trainer.cells import (
 from trainer.columns import Column
 from trainer.feature_survey import FINITE
 from trainer.raw_table import Features, RawTable, listed
+from trainer.table import Cells
 
 
 class FeatureReader:
@@ -35,24 +36,32 @@ class FeatureReader:
     raw : where the rows come from
     columns : what the columns are, in the order of the file's
     may_be_missing : names of columns
+    keeps_bytes : bool
+        Whether rows of bytes are returned as they are; for tables that have nothing else.
     """
 
-    def __init__(self, raw: RawTable, columns: Sequence[Column], may_be_missing: Collection[str]) -> None:
+    def __init__(
+        self, raw: RawTable, columns: Sequence[Column], may_be_missing: Collection[str], *, keeps_bytes: bool = False
+    ) -> None:
         self._raw, self._columns, self._may_be_missing = raw, columns, may_be_missing
+        self._keeps_bytes = keeps_bytes
         self._has_categories = any(column.categories for column in columns)
 
-    def read(self, block: Features, first_row: int) -> npt.NDArray[np.float64]:
+    def read(self, block: Features, first_row: int) -> Cells:
         """Return some rows of features, of which the first is the row `first_row` of the file.
 
         Returns
         -------
-        float64 array, C-contiguous, shape (rows, n_columns)
+        array, shape (rows, n_columns)
+            float64 and C-contiguous, unless bytes are kept.
 
         Raises
         ------
         InputError
             For the first cell that is missing where it may not, not a finite number, or not a category that is known.
         """
+        if self._keeps_bytes and isinstance(block, np.ndarray):
+            return block
         values = None if self._has_categories else as_array(block)
         if values is not None:
             X = values.astype(np.float64, order="C", copy=isinstance(block, np.ndarray))

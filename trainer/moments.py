@@ -5,12 +5,14 @@ Nothing is kept of a block but its moments; what they are used for is left to `t
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 # Squares of numbers within 2^-300 and 2^300 neither overflow nor vanish: only larger and smaller ones are scaled.
 MODERATE = 300
-MAX_BYTE_ROWS = 2**24 // 255**2  # whole numbers up to 2^24 are exact in float32
+ROWS_OF_BYTES = 2**24 // 255**2  # whole numbers up to 2^24 are exact in float32
 OF_ZERO = -1100  # below the exponent of any other number
 
 Vector = npt.NDArray[np.float64]
@@ -61,16 +63,6 @@ class Moments:
         else:
             self._add_scaled(block)
 
-    def add_bytes(self, block: npt.NDArray[np.float64]) -> None:
-        """The same for at most `MAX_BYTE_ROWS` rows of whole numbers from -128 to 255, which float32 sums exactly."""
-        n, numbers = len(block), block.astype(np.float32)
-        sums = numbers.sum(axis=0).astype(np.float64)
-        squares = np.einsum("ij,ij->j", numbers, numbers).astype(np.float64)
-        shift, about_the_mean = sums / n - self._origin, (n * squares - sums**2) / n
-        varies = (about_the_mean > 0) | (shift != 0)
-        self._constant[varies] = False
-        self._merge(n, np.where(varies, 0, OF_ZERO), shift, about_the_mean)
-
     @property
     def is_constant(self) -> bool:
         """Whether all columns hold one number each."""
@@ -105,6 +97,41 @@ class Moments:
         between = difference**2 * (self._n * n / total)
         self._squares = np.ldexp(self._squares, 2 * mine) + np.ldexp(squares, 2 * theirs) + between
         self._exponent, self._n = common, total
+
+
+class ByteMoments:
+    """The moments of rows of whole numbers from -128 to 255, as those of pictures are.
+
+    Their sums, and those of their squares, are exact in float64 up to 10^11 rows: no block needs a mean of its own.
+    `ROWS_OF_BYTES` of them are exact in float32, too.
+
+    Parameters
+    ----------
+    n_columns : int
+    """
+
+    def __init__(self, n_columns: int) -> None:
+        self._sums: Vector = np.zeros(n_columns)
+        self._squares: Vector = np.zeros(n_columns)
+        self._n = 0
+
+    def add(self, block: npt.NDArray[np.number]) -> None:
+        """Take in further rows, of any type; not changed."""
+        for start in range(0, len(block), ROWS_OF_BYTES):
+            numbers = block[start : start + ROWS_OF_BYTES].astype(np.float32)
+            self._sums += numbers.sum(axis=0)
+            self._squares += np.einsum("ij,ij->j", numbers, numbers)
+        self._n += len(block)
+
+    def mean(self) -> Vector:
+        """Return the mean of each column."""
+        return self._sums / self._n
+
+    def deviation(self) -> Vector:
+        """Return the standard deviation of each column (divisor n); 0 exactly where it is constant."""
+        n, sums = self._n, zip(self._sums, self._squares, strict=True)
+        # Python's integers do not overflow, so that nothing is lost where the squares nearly cancel.
+        return np.array([math.sqrt(n * int(squares) - int(total) ** 2) / n for total, squares in sums])
 
 
 def _about_the_mean(differences: npt.NDArray[np.float64]) -> tuple[Vector, Vector]:

@@ -146,17 +146,19 @@ def _can_be_drawn(columns: tuple[Column, ...]) -> bool:
 
 def _filled(table: Table, coding: Coding, validates: npt.NDArray[np.bool_] | None) -> tuple[Samples, Samples | None]:
     """Return the training and the validation samples, in the order of the table."""
+    assert table.y is not None
     if validates is None:
-        training, place = coding.room(table.n_rows), 0
-        for X, y in table.blocks():
-            place = coding.fill(training, place, X, y)
+        training, place = Samples(coding.room_of_inputs(table.n_rows), coding.targets(table.y)), 0
+        for X, _ in table.blocks():
+            place = coding.fill_inputs(training.X, place, X)
         return training, None
     n_validation = int(validates.sum())
-    training, validation = coding.room(table.n_rows - n_validation), coding.room(n_validation)
+    training = Samples(coding.room_of_inputs(table.n_rows - n_validation), coding.targets(table.y[~validates]))
+    validation = Samples(coding.room_of_inputs(n_validation), coding.targets(table.y[validates]))
     first = place = validation_place = 0
-    for X, y in table.blocks():
+    for X, _ in table.blocks():
         inside = validates[first : first + len(X)]
-        place = coding.fill(training, place, X[~inside], y[~inside])
-        validation_place = coding.fill(validation, validation_place, X[inside], y[inside])
+        place = coding.fill_inputs(training.X, place, X[~inside])
+        validation_place = coding.fill_inputs(validation.X, validation_place, X[inside])
         first += len(X)
     return training, validation

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import InputError
-from trainer.moments import Moments
+from trainer.moments import ByteMoments, Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Standardizer:
         return out
 
 
-def standardizer_of(moments: Moments) -> Standardizer:
+def standardizer_of(moments: Moments | ByteMoments) -> Standardizer:
     """Return what brings the columns of these moments to mean 0 and standard deviation 1."""
     deviation = moments.deviation()
     return Standardizer(mean=moments.mean(), scale=np.where(deviation == 0, 1.0, deviation))

@@ -165,12 +165,10 @@ def table_of_arrays(
         return X if places is None else X[:, places], y
 
     def blocks(with_target: bool) -> Iterator[RawRows]:
-        step = rows_in_cache(len(names))
+        step = rows_in_cache(len(names))  # a multiple of them is read, so that no few rows are left over each time
         at_once = step * max(1, READ_ELEMENTS // (step * max(1, len(names))))
-        for start in range(0, features.shape[0], at_once):
-            X, y = rows(start, min(start + at_once, features.shape[0]), with_target)
-            for first in range(0, len(X), step):
-                yield X[first : first + step], None if y is None else y[first : first + step]
+        for first in range(0, features.shape[0], at_once):
+            yield rows(first, min(first + at_once, features.shape[0]), with_target)
 
     in_memory = not features.on_disk or (targets is not None and not targets.on_disk)
     target_path = None if targets is None else targets.path

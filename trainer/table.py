@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ Task = Literal["classify", "regress"]
 Impute = Literal["mean", "median"]
 Label = str | int | bool
 Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Cells = npt.NDArray[Any]  # float64, but for tables of bytes
 # Some rows of a table: features X and targets y.
-Rows = tuple[npt.NDArray[np.float64], Targets]
+Rows = tuple[Cells, Targets]
 
 CACHED_ELEMENTS = 1 << 16  # half a megabyte of float64 stays in a core's own cache while it is worked on
 
@@ -27,8 +28,9 @@ class Table:
     """Features and target of a file, checked and ready to train on.
 
     The features of some rows are float64, C-contiguous, of shape (rows, n_columns): numbers, and indices of categories;
-    NaN where a cell is missing, which only is where `impute` says what shall stand for it. Targets are int64 indices
-    into `classes` for classification, finite float64 values for regression.
+    NaN where a cell is missing, which only is where `impute` says what shall stand for it. Those of a table `of_bytes`
+    are bytes, and need not be contiguous. Targets are int64 indices into `classes` for classification, finite float64
+    values for regression.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Table:
     files : tuple of Path
         Where it was read from: the file of the features, and that of the target if it is another.
     of_bytes : bool
-        Whether all features are whole numbers of one byte, as those of pictures are.
+        Whether the features of some rows are uint8 or int8, as those of pictures are, in place of float64.
     """
 
     n_rows: int
@@ -85,10 +87,10 @@ class Table:
 
     def features(self) -> npt.NDArray[np.float64]:
         """Return the features of all rows: for tables that memory can hold twice."""
-        return np.concatenate([X for X, _ in self.read()])
+        return np.concatenate([X for X, _ in self.read()]).astype(np.float64, copy=False)
 
 
-def cached_blocks(X: npt.NDArray[np.float64], y: Targets) -> Iterator[Rows]:
+def cached_blocks(X: Cells, y: Targets) -> Iterator[Rows]:
     """Yield rows in blocks that a core's own cache can hold."""
     step = rows_in_cache(X.shape[1])
     for first in range(0, len(X), step):

@@ -24,7 +24,7 @@ from trainer.feature_survey import FeatureSurvey
 from trainer.features import FeatureReader
 from trainer.progress import Tell
 from trainer.raw_table import RawRows, RawTable
-from trainer.table import Impute, Rows, Table, Targets, Task
+from trainer.table import Impute, Rows, Table, Targets, Task, rows_in_cache
 from trainer.table_files import open_features, open_table, require_known
 from trainer.targets import Target, TargetSurvey, coded_target, compact, decide, surveyed, typed_target, whole_target
 
@@ -101,7 +101,9 @@ def read_table(
     columns = features.columns()
     learnt = decide(raw, seen, task)
     y = None if typed is None else coded_target(typed, learnt)
-    read, read_rows = _readers(raw, columns, learnt, y, features.n_rows, impute is not None)
+    of_bytes = raw.of_bytes and impute is None and not any(column.categories for column in columns)
+    reader = FeatureReader(raw, columns, raw.feature_names if impute is not None else (), keeps_bytes=of_bytes)
+    read, read_rows = _readers(raw, reader, learnt, y, features.n_rows)
     if y is not None and raw.is_decoded and features.n_rows * len(columns) * 8 <= KEPT_BYTES:
         read, read_rows = _kept(read, y, len(columns))
     return Table(
@@ -117,7 +119,7 @@ def read_table(
         impute=impute,
         dropped=tuple(drop),
         files=raw.files,
-        of_bytes=raw.of_bytes,
+        of_bytes=of_bytes,
     )
 
 
@@ -235,10 +237,9 @@ def _look_through(
 
 
 def _readers(
-    raw: RawTable, columns: Sequence[Column], target: Target, y: Targets | None, n_rows: int, may_miss: bool
+    raw: RawTable, reader: FeatureReader, target: Target, y: Targets | None, n_rows: int
 ) -> tuple[Callable[[], Iterator[Rows]], Callable[[int, int], Rows] | None]:
     """Return the functions `read` and `read_rows` of a table whose file is read whenever rows are asked for."""
-    reader = FeatureReader(raw, columns, {column.name for column in columns} if may_miss else set())
 
     def checked(rows: RawRows, first: int) -> Rows:
         block, cells = rows
@@ -252,9 +253,13 @@ def _readers(
 
     def read() -> Iterator[Rows]:
         first = 0
-        for rows in raw.blocks(y is None):
-            yield checked(rows, first)
-            first += len(rows[0])
+        for block, cells in raw.blocks(y is None):
+            # Arrays become numbers a few rows at a time, of which a core's own cache holds what is done with them next.
+            step = rows_in_cache(block.shape[1]) if isinstance(block, np.ndarray) else max(1, len(block))
+            for start in range(0, len(block), step):
+                some = slice(start, start + step)
+                yield checked((block[some], None if cells is None else cells[some]), first + start)
+            first += len(block)
         if first != n_rows:
             raise InputError(f"{raw.path}: changed while it was read: it had {n_rows} rows and has {first}")
 
