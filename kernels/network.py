@@ -93,7 +93,8 @@ def add_penalties(
                 row = i * stride
                 add_penalty_gradient(advance(weight, row), advance(d_weight, row), n_out, 0.0, 0.0, constant)
         else:
-            penalty += objective.l1 * sum_of_magnitudes(weight, n_in * stride)
+            if objective.l1 != 0.0:
+                penalty += objective.l1 * sum_of_magnitudes(weight, n_in * stride)
             first, last = share(n_in * stride, lanes(weight), team)
             weight, d_weight = advance(weight, first), advance(d_weight, first)
             add_penalty_gradient(

@@ -21,6 +21,7 @@ import math
 from typing import Any
 
 from kernels._jit import called, codes, inlined, kernel
+from kernels.flat_blocks import for_each_vector
 from kernels.simd import advance, lanes, load_first, splat, square_root, store_first, sum_lanes
 from kernels.structs import Rule
 
@@ -45,22 +46,53 @@ def _adam_step(
     return first * -rate / (square_root(second) + epsilon), first, second
 
 
+@inlined
+def _sgd_vector(i: int, n: int, parameters: Any, gradients: Any, rate: float) -> None:
+    p, g = load_first(parameters, i, n, 0.0), load_first(gradients, i, n, 0.0)
+    store_first(parameters, i, p - g * rate, n)
+
+
+@inlined
+def _momentum_vector(
+    i: int, n: int, parameters: Any, gradients: Any, velocities: Any, rate: float, momentum: float, nesterov: bool
+) -> None:
+    p, g = load_first(parameters, i, n, 0.0), load_first(gradients, i, n, 0.0)
+    step, velocity = _momentum_step(g, load_first(velocities, i, n, 0.0), rate, momentum, nesterov)
+    store_first(parameters, i, p + step, n)
+    store_first(velocities, i, velocity, n)
+
+
+@inlined
+def _adam_vector(
+    i: int,
+    n: int,
+    parameters: Any,
+    gradients: Any,
+    firsts: Any,
+    seconds: Any,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    p, g = load_first(parameters, i, n, 0.0), load_first(gradients, i, n, 0.0)
+    first, second = load_first(firsts, i, n, 0.0), load_first(seconds, i, n, 0.0)
+    step, first, second = _adam_step(g, first, second, rate, beta_1, beta_2, epsilon)
+    store_first(parameters, i, p + step, n)
+    store_first(firsts, i, first, n)
+    store_first(seconds, i, second, n)
+
+
 @kernel
 def _sgd_update(parameters: Any, gradients: Any, n: int, rate: float) -> None:
-    for i in range(0, n, lanes(parameters)):
-        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
-        store_first(parameters, i, p - g * rate, n - i)
+    for_each_vector(_sgd_vector, n, parameters, (gradients, rate))
 
 
 @kernel
 def _momentum_update(
     parameters: Any, gradients: Any, velocities: Any, n: int, rate: float, momentum: float, nesterov: bool
 ) -> None:
-    for i in range(0, n, lanes(parameters)):
-        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
-        step, velocity = _momentum_step(g, load_first(velocities, i, n - i, 0.0), rate, momentum, nesterov)
-        store_first(parameters, i, p + step, n - i)
-        store_first(velocities, i, velocity, n - i)
+    for_each_vector(_momentum_vector, n, parameters, (gradients, velocities, rate, momentum, nesterov))
 
 
 @kernel
@@ -75,13 +107,7 @@ def _adam_update(
     beta_2: float,
     epsilon: float,
 ) -> None:
-    for i in range(0, n, lanes(parameters)):
-        p, g = load_first(parameters, i, n - i, 0.0), load_first(gradients, i, n - i, 0.0)
-        first, second = load_first(firsts, i, n - i, 0.0), load_first(seconds, i, n - i, 0.0)
-        step, first, second = _adam_step(g, first, second, rate, beta_1, beta_2, epsilon)
-        store_first(parameters, i, p + step, n - i)
-        store_first(firsts, i, first, n - i)
-        store_first(seconds, i, second, n - i)
+    for_each_vector(_adam_vector, n, parameters, (gradients, firsts, seconds, rate, beta_1, beta_2, epsilon))
 
 
 @inlined
