@@ -22,6 +22,32 @@ def block_size(like: Any) -> int:
     return BLOCK_VECTORS * lanes(like)
 
 
+@inlined
+def _load_square(
+    rows: Any, order: Any, ordered: bool, first: int, n: int, width: int, column: int, square: Any
+) -> None:
+    """Load elements of rows from `first` on, from `column` on; what is beyond n rows or `width` elements is zero."""
+    VL = lanes(rows)
+    if column + VL <= width and first + VL <= n:
+        for s in range(VL):
+            source = get(order, first + s) if ordered else first + s
+            square[s, 0] = load(rows, source * width + column)
+        return
+    for s in range(VL):
+        sample = first + s
+        source = get(order, sample) if ordered and sample < n else sample
+        square[s, 0] = load_first(rows, source * width + column, width - column if sample < n else 0, 0.0)
+
+
+@inlined
+def _load_elements(rows: Any, order: Any, ordered: bool, first: int, n: int, target: Any) -> None:
+    """Copy a vector of rows of one element each; what is beyond n rows is zero."""
+    for s in range(lanes(rows)):
+        sample = first + s
+        source = get(order, sample) if ordered and sample < n else sample
+        put(target, s, get(rows, source) if sample < n else 0.0)
+
+
 @kernel
 def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
     """Copy n rows of `width` elements to rows of features, `height` of them in each block; zeros fill the last vector.
@@ -32,16 +58,16 @@ def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height
     for first in range(0, n, B):
         block = advance(target, first * height)
         for i in range(0, min(B, n - first), VL):
-            for j in range(0, width, VL):
+            if width == 1:
+                _load_elements(rows, order, ordered, first + i, n, advance(block, i))
+            for j in range(0, width if width > 1 else 0, VL):
+                column = max(0, min(j, width - VL))  # the last square begins earlier where that makes it whole
                 square = square_tile(rows)
-                for s in range(VL):
-                    sample = first + i + s
-                    source = get(order, sample) if ordered and sample < n else sample
-                    square[s, 0] = load_first(rows, source * width + j, width - j if sample < n else 0, 0.0)
+                _load_square(rows, order, ordered, first + i, n, width, column, square)
                 transpose_inplace(square)
                 for t in range(VL):
-                    if j + t < width:
-                        store(block, (j + t) * B + i, square[t, 0])
+                    if column + t < width:
+                        store(block, (column + t) * B + i, square[t, 0])
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
 

@@ -20,15 +20,20 @@ from kernels.tiles import square_tile, transpose_inplace
 
 @kernel
 def copy_block(source: Any, stride: int, rows: int, columns: int, block_out: Any, block_stride: int) -> None:
-    """Copy rows of `columns` neighbouring elements, `stride` apart, to where they are `block_stride` apart."""
+    """Copy rows of `columns` neighbouring elements, `stride` apart, to where they are `block_stride` apart.
+
+    The last vector of a row is copied whole, with elements of the one before.
+    """
     VL = lanes(source)
     whole = columns // VL * VL
     for i in range(rows):
         row, target = advance(source, i * stride), advance(block_out, i * block_stride)
         for j in range(0, whole, VL):
             store(target, j, load(row, j))
-        if whole < columns:
-            store_first(target, whole, load_first(row, whole, columns - whole, 0.0), columns - whole)
+        if 0 < whole < columns:
+            store(target, columns - VL, load(row, columns - VL))
+        elif whole < columns:
+            store_first(target, 0, load_first(row, 0, columns, 0.0), columns)
 
 
 @inlined

@@ -14,6 +14,7 @@ from kernels import lane_kernels as lane
 from kernels import micro_kernels as micro
 from kernels._jit import entry_point
 from kernels.gemm import gemm
+from kernels.lane_layout import load_blocks
 from kernels.optimizers import update
 from kernels.packing import copy_block, pack_panel
 from kernels.simd import address
@@ -102,6 +103,14 @@ def call_gemm(
 def call_copy_block(source: np.ndarray, stride: int, rows: int, columns: int, out: np.ndarray, out_stride: int) -> None:
     """Call `copy_block`."""
     copy_block(address(source, 0), stride, rows, columns, address(out, 0), out_stride)
+
+
+@entry_point
+def call_load_blocks(
+    rows: np.ndarray, order: np.ndarray, ordered: bool, n: int, width: int, height: int, out: np.ndarray
+) -> None:
+    """Call `load_blocks`."""
+    load_blocks(address(rows, 0), address(order, 0), ordered, n, width, height, address(out, 0))
 
 
 @entry_point

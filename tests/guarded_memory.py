@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS, MORE
-from lane_cases import check_backward, check_forward, check_gradient
+from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks
 from networks import LOSSES_AND_OUTPUTS
 from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
 
@@ -114,6 +114,11 @@ def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
                     check_forward(GuardPages(guarded), name, dtype, k, rows, 0)
             for name in BACKWARD:
                 check_backward(GuardPages(guarded), name, dtype, k, rows, "sigmoid")
+    VL = blocking.VECTOR_BYTES // np.dtype(dtype).itemsize
+    for n in (1, VL, VL + 1):
+        for width in (1, 2, VL - 1, VL, VL + 1, 2 * VL):
+            for ordered in (False, True):
+                check_load_blocks(GuardPages(guarded), n, max(1, width), dtype, ordered=ordered, ones=ordered)
     for n_columns in GRADIENTS:
         for n_out in (n_columns,) if n_columns < MORE else (5, 16, 17):
             for n_in in (1, 3, 4, 16, 17):

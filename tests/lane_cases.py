@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from arithmetic import EXACT, assert_within, dot_bound, product, product_bound
 from bounded import activated, exactly, perturbed, times_slope
-from compiled_kernels import BACKWARD, FORWARD, MORE, call_backward, call_forward, call_gradient
+from compiled_kernels import BACKWARD, FORWARD, MORE, call_backward, call_forward, call_gradient, call_load_blocks
 from memory import CANARY
 from placement import Placement, in_rows, written_rows
 from product_cases import STARTS, random_matrix, vector_length
@@ -87,6 +87,22 @@ def in_blocks(values: np.ndarray, height: int, rows_read: int) -> np.ndarray:
         for i, row in enumerate(values):
             flat[place + i * B : place + i * B + VL] = row[v * VL : (v + 1) * VL]
     return flat
+
+
+def check_load_blocks(memory: Placement, n: int, width: int, dtype: Any, *, ordered: bool, ones: bool) -> None:
+    """Bring n rows to blocks, the first ones or those of an order, with a row of ones behind each block or without."""
+    VL, generator = vector_length(dtype), np.random.default_rng((n, width))
+    rows, order = random_matrix(generator, (n + 3, width), dtype), generator.permutation(n + 3)[:n]
+    height = width + ones
+    padded = np.zeros((width, -(-n // VL) * VL), dtype)
+    padded[:, :n] = (rows[order] if ordered else rows[:n]).T
+    expected = in_blocks(np.vstack([padded, np.ones_like(padded[:1])]) if ones else padded, height, height)
+    out = memory.result(np.full(-(-n // (BLOCK_VECTORS * VL)) * height * BLOCK_VECTORS * VL, CANARY, dtype))
+    source = rows if ordered else rows[:n]
+    call_load_blocks(memory.operand(source.ravel()), order, ordered, n, width, height, out)
+    written = ~np.isnan(expected)
+    np.testing.assert_array_equal(out[: expected.size][written], expected[written], f"{n} x {width}, {dtype}")
+    memory.assert_kept()
 
 
 def check_gradient(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MORE
-from lane_cases import check_backward, check_forward, check_gradient, in_blocks
+from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks, in_blocks
 from placement import AmongCanaries
 from product_cases import vector_length
 
@@ -52,6 +52,16 @@ def test_gradients_are_sums_over_all_blocks(n_columns: int, start: str, dtype: s
         for n_in in (*range(13), tile, tile + 1):
             for n_vectors in N_VECTORS:
                 check_gradient(AmongCanaries(), n_columns, dtype, n_in, n_out, n_vectors, start)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_rows_are_loaded_into_blocks(ordered: bool, dtype: str) -> None:
+    VL = vector_length(dtype)
+    for n in (1, VL - 1, VL, VL + 1, BLOCK_VECTORS * VL, BLOCK_VECTORS * VL + 2 * VL + 1):
+        for width in {*range(1, 13), VL - 1, VL, VL + 1, 2 * VL, 3 * VL - 1} - {0}:
+            for ones in (False, True):
+                check_load_blocks(AmongCanaries(), n, width, dtype, ordered=ordered, ones=ones)
 
 
 def test_blocks_are_laid_out_as_the_kernels_read_them() -> None:
