@@ -83,20 +83,35 @@ def ask_for_rows(rows: Any, order: Any, n: int, width: int) -> None:
         prefetch_for_later(rows, row + width - 1)
 
 
+@inlined
+def _store_within(rows: Any, place: int, value: Any, size: int, n_wanted: int) -> None:
+    """Store a whole vector where it ends before `size`, else its first lanes only, as many as are wanted."""
+    if place + lanes(rows) <= size:
+        store(rows, place, value)
+    else:
+        store_first(rows, place, value, n_wanted)
+
+
 @kernel
 def store_rows(block: Any, width: int, n: int, rows: Any) -> None:
-    """Copy n samples of a block, in `width` rows of features, to rows."""
-    VL, B = lanes(block), block_size(block)
+    """Copy n samples of a block, in `width` rows of features, to rows.
+
+    What is stored behind a short row is overwritten by the next one.
+    """
+    VL, B, size = lanes(block), block_size(block), n * width
     for i in range(0, n, VL):
-        for j in range(0, width, VL):
+        if width == 1:
+            _store_within(rows, i, load(block, i), size, size - i)
+        for j in range(0, width if width > 1 else 0, VL):
+            column = max(0, min(j, width - VL))
             square = square_tile(block)
             for t in range(VL):
-                if j + t < width:
-                    square[t, 0] = load(block, (j + t) * B + i)
+                if column + t < width:
+                    square[t, 0] = load(block, (column + t) * B + i)
             transpose_inplace(square)
             for s in range(VL):
                 if i + s < n:
-                    store_first(rows, (i + s) * width + j, square[s, 0], width - j)
+                    _store_within(rows, (i + s) * width + column, square[s, 0], size, width - column)
 
 
 def to_blocks(samples: Samples) -> Samples:

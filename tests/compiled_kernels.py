@@ -14,7 +14,7 @@ from kernels import lane_kernels as lane
 from kernels import micro_kernels as micro
 from kernels._jit import entry_point
 from kernels.gemm import gemm
-from kernels.lane_layout import load_blocks
+from kernels.lane_layout import load_blocks, store_rows
 from kernels.optimizers import update
 from kernels.packing import copy_block, pack_panel
 from kernels.simd import address
@@ -111,6 +111,12 @@ def call_load_blocks(
 ) -> None:
     """Call `load_blocks`."""
     load_blocks(address(rows, 0), address(order, 0), ordered, n, width, height, address(out, 0))
+
+
+@entry_point
+def call_store_rows(block: np.ndarray, width: int, n: int, out: np.ndarray) -> None:
+    """Call `store_rows`."""
+    store_rows(address(block, 0), width, n, address(out, 0))
 
 
 @entry_point

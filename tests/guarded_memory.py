@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS, MORE
-from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks
+from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks, check_store_rows
 from networks import LOSSES_AND_OUTPUTS
 from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
 
@@ -119,6 +119,7 @@ def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
         for width in (1, 2, VL - 1, VL, VL + 1, 2 * VL):
             for ordered in (False, True):
                 check_load_blocks(GuardPages(guarded), n, max(1, width), dtype, ordered=ordered, ones=ordered)
+            check_store_rows(GuardPages(guarded), n, max(1, width), dtype)
     for n_columns in GRADIENTS:
         for n_out in (n_columns,) if n_columns < MORE else (5, 16, 17):
             for n_in in (1, 3, 4, 16, 17):

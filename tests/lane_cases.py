@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 from arithmetic import EXACT, assert_within, dot_bound, product, product_bound
 from bounded import activated, exactly, perturbed, times_slope
-from compiled_kernels import BACKWARD, FORWARD, MORE, call_backward, call_forward, call_gradient, call_load_blocks
+from compiled_kernels import (
+    BACKWARD,
+    FORWARD,
+    MORE,
+    call_backward,
+    call_forward,
+    call_gradient,
+    call_load_blocks,
+    call_store_rows,
+)
 from memory import CANARY
 from placement import Placement, in_rows, written_rows
 from product_cases import STARTS, random_matrix, vector_length
@@ -102,6 +111,18 @@ def check_load_blocks(memory: Placement, n: int, width: int, dtype: Any, *, orde
     call_load_blocks(memory.operand(source.ravel()), order, ordered, n, width, height, out)
     written = ~np.isnan(expected)
     np.testing.assert_array_equal(out[: expected.size][written], expected[written], f"{n} x {width}, {dtype}")
+    memory.assert_kept()
+
+
+def check_store_rows(memory: Placement, n: int, width: int, dtype: Any) -> None:
+    """Bring n samples of one block back to rows."""
+    VL, generator = vector_length(dtype), np.random.default_rng((n, width))
+    rows = random_matrix(generator, (n, width), dtype)
+    padded = np.full((width, -(-n // VL) * VL), np.nan, dtype)
+    padded[:, :n] = rows.T
+    out = memory.result(np.full(n * width, CANARY, dtype))
+    call_store_rows(memory.operand(in_blocks(padded, width, width)), width, n, out)
+    np.testing.assert_array_equal(out.reshape(n, width), rows, f"{n} x {width}, {dtype}")
     memory.assert_kept()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MORE
-from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks, in_blocks
+from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks, check_store_rows, in_blocks
 from placement import AmongCanaries
 from product_cases import vector_length
 
@@ -62,6 +62,14 @@ def test_rows_are_loaded_into_blocks(ordered: bool, dtype: str) -> None:
         for width in {*range(1, 13), VL - 1, VL, VL + 1, 2 * VL, 3 * VL - 1} - {0}:
             for ones in (False, True):
                 check_load_blocks(AmongCanaries(), n, width, dtype, ordered=ordered, ones=ones)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_samples_of_a_block_are_stored_in_rows(dtype: str) -> None:
+    VL = vector_length(dtype)
+    for n in range(1, BLOCK_VECTORS * VL + 1):
+        for width in {*range(1, 13), VL, VL + 1, 2 * VL, 3 * VL - 1}:
+            check_store_rows(AmongCanaries(), n, width, dtype)
 
 
 def test_blocks_are_laid_out_as_the_kernels_read_them() -> None:
