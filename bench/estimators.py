@@ -180,6 +180,8 @@ def time_case(case: Case, rounds: int) -> Timing:
     if not apart <= 1:
         raise ArithmeticError(f"weights are {apart:.3g} times as far apart as rounding explains")
     timing, samples = Timing(case.name), stopwatches(case, X, y)
+    for sample in samples.values():
+        sample()  # the first call of each loads its code
     for i in range(rounds):
         for side in ("theirs", "ours") if i % 2 else ("ours", "theirs"):
             getattr(timing, side).append(samples[side]())

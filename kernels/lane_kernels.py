@@ -130,14 +130,32 @@ backward_vector = _make_backward("backward_vector", 1)
 
 
 @inlined
-def _store_sums(sums: Any, n: int, start: int, place: Any) -> None:
-    """Write n sums, added to what is there where start is PREVIOUS."""
-    VL = lanes(sums)
-    for q in range(0, n, VL):  # what lies behind is written as it was: a masked store delays loads
+def _store_sums(sums: Any, n: int, most: int, start: int, place: Any) -> None:
+    """Write n sums, added to what is there where start is PREVIOUS; a vector holds `most` of them, a constant.
+
+    What lies behind is written as it was. Where a vector has all of its sums LLVM sees which, and makes no masked store
+    of it, which delays loads and takes tens of cycles without AVX-512.
+    """
+    for q in range(0, n, lanes(sums)):
         previous, total = load(place, q), load(sums, q)
         if start == PREVIOUS:
             total = total + previous
-        store(place, q, choose_first(total, previous, n - q))
+        if n - q >= most:
+            store(place, q, choose_first(total, previous, most))
+        else:
+            store(place, q, choose_first(total, previous, n - q))
+
+
+@inlined
+def _add_products(acc: Any, n_rows: int, n_columns: int, features: Any, errors: Any, row: Any) -> None:
+    """Add a vector of each of some features, times one of each of some errors, to a tile of sums."""
+    VL = lanes(features)
+    for t in range(n_columns):
+        row[0, t] = load(errors, t * BLOCK_VECTORS * VL)
+    for s in range(n_rows):
+        feature = load(features, s * BLOCK_VECTORS * VL)
+        for t in range(n_columns):
+            acc[s * n_columns + t, 0] = fma(feature, row[0, t], acc[s * n_columns + t, 0])
 
 
 def _make_gradient(name: str, n_columns: int, *, whole: bool) -> Callable[..., None]:
@@ -167,24 +185,20 @@ def _make_gradient(name: str, n_columns: int, *, whole: bool) -> Callable[..., N
             for i in range(0, n_in, n_rows):
                 acc, row = tile(h, GRADIENT_SUMS, 1), tile(h, 1, n_columns)
                 features, errors = advance(h, i * BLOCK_VECTORS * VL), advance(delta, j * BLOCK_VECTORS * VL)
-                for v in range(n_vectors):
-                    for t in range(n_columns):
-                        row[0, t] = load(errors, t * BLOCK_VECTORS * VL)
-                    for s in range(n_rows):
-                        feature = load(features, s * BLOCK_VECTORS * VL)
-                        for t in range(n_columns):
-                            acc[s * n_columns + t, 0] = fma(feature, row[0, t], acc[s * n_columns + t, 0])
-                    last_of_block = v % BLOCK_VECTORS == BLOCK_VECTORS - 1
-                    features = advance(features, h_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
-                    errors = advance(errors, delta_block - (BLOCK_VECTORS - 1) * VL if last_of_block else VL)
+                for _ in range(n_vectors // BLOCK_VECTORS):
+                    for v in range(BLOCK_VECTORS):
+                        _add_products(acc, n_rows, n_columns, advance(features, v * VL), advance(errors, v * VL), row)
+                    features, errors = advance(features, h_block), advance(errors, delta_block)
+                for v in range(n_vectors % BLOCK_VECTORS):
+                    _add_products(acc, n_rows, n_columns, advance(features, v * VL), advance(errors, v * VL), row)
                 store_lane_sums(acc, sums)
                 if whole:
                     n = min(n_rows, n_in - i) * n_columns
-                    _store_sums(sums, n, start, advance(d_weight, i * n_out + j))
+                    _store_sums(sums, n, VL, start, advance(d_weight, i * n_out + j))
                 else:
                     for s in range(min(n_rows, n_in - i)):
                         row_sums, place = advance(sums, s * n_columns), advance(d_weight, (i + s) * n_out + j)
-                        _store_sums(row_sums, min(n_columns, n_out - j), start, place)
+                        _store_sums(row_sums, min(n_columns, n_out - j), n_columns, start, place)
 
     return kernel(add_gradient)
 
