@@ -14,6 +14,7 @@ from kernels import lane_kernels as lane
 from kernels import micro_kernels as micro
 from kernels._jit import entry_point
 from kernels.gemm import gemm
+from kernels.gradient_terms import add_penalty_gradient, scale_inplace, sum_of_magnitudes, sum_of_squares
 from kernels.lane_layout import load_blocks, store_rows
 from kernels.optimizers import update
 from kernels.packing import copy_block, pack_panel
@@ -205,3 +206,18 @@ def call_update(
     """Take a step with all parameters."""
     chosen = Rule(rule, beta_1, beta_2, epsilon, address(first, 0), address(second, 0))
     update(chosen, address(parameters, 0), address(gradients, 0), 0, parameters.size, rate)
+
+
+@entry_point
+def call_sums(values: np.ndarray) -> tuple[float, float]:
+    """Call `sum_of_squares` and `sum_of_magnitudes`."""
+    return sum_of_squares(address(values, 0), values.size), sum_of_magnitudes(address(values, 0), values.size)
+
+
+@entry_point
+def call_add_penalty_gradient(
+    weight: np.ndarray, d_weight: np.ndarray, l2: float, l1: float, constant: float, factor: float
+) -> None:
+    """Call `add_penalty_gradient`, and `scale_inplace` with the result."""
+    add_penalty_gradient(address(weight, 0), address(d_weight, 0), weight.size, l2, l1, constant)
+    scale_inplace(address(d_weight, 0), d_weight.size, factor)
