@@ -182,8 +182,6 @@ def time_case(case: Case, rounds: int) -> Timing:
     timing, samples = Timing(case.name), stopwatches(case, X, y)
     for sample in samples.values():
         sample()  # the first call of each loads its code
-    for sample in samples.values():
-        sample()  # the first call of each loads its code
     for i in range(rounds):
         for side in ("theirs", "ours") if i % 2 else ("ours", "theirs"):
             getattr(timing, side).append(samples[side]())
