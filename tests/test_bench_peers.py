@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,17 @@ def test_process_that_dies_is_reported_and_can_be_closed(load: Any) -> None:
     process.prepare(load("bench.shapes").XOR_SHAPES[0])
     process._process.kill()
     for _ in range(2):
-        with pytest.raises(worker_process.WorkerError, match="ended with status -9"):
+        with pytest.raises(worker_process.WorkerError, match="ended by SIGKILL$"):
             process.seconds(1)
+    process.close()
+
+
+def test_process_without_the_instructions_it_needs_says_so(load: Any) -> None:
+    worker_process, registry = load("bench.peers.worker_process"), load("bench.peers.registry")
+    process = worker_process.WorkerProcess(registry.ARTICLE)
+    process._process.send_signal(signal.SIGILL)
+    with pytest.raises(worker_process.WorkerError, match="ended by SIGILL: this processor lacks an instruction"):
+        process.prepare(load("bench.shapes").XOR_SHAPES[0])
     process.close()
 
 

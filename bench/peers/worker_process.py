@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -19,6 +20,14 @@ ROOT = Path(bench.__file__).parents[1]
 
 class WorkerError(RuntimeError):
     """A peer that cannot be timed; the message says why."""
+
+
+def _ending(status: int) -> str:
+    """Say how a process ended, by a signal or by itself."""
+    if status >= 0:
+        return f"ended with status {status}"
+    why = ": this processor lacks an instruction that it needs" if status == -signal.SIGILL else ""
+    return f"ended by {signal.Signals(-status).name}{why}"
 
 
 class WorkerProcess:
@@ -71,14 +80,14 @@ class WorkerProcess:
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
         except BrokenPipeError:
-            raise WorkerError(f"ended with status {self._process.wait()}") from None
+            raise WorkerError(_ending(self._process.wait())) from None
         return self._read(wanted)
 
     def _read(self, wanted: str) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise WorkerError(f"ended with status {self._process.wait()}")
+            raise WorkerError(_ending(self._process.wait()))
         reply = json.loads(line)
         if wanted not in reply:
             raise WorkerError("; ".join(f"{what}: {reason}" for what, reason in reply.items()))
