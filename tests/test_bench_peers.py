@@ -94,7 +94,7 @@ def test_process_that_dies_is_reported_and_can_be_closed(load: Any) -> None:
     process.prepare(load("bench.shapes").XOR_SHAPES[0])
     process._process.kill()
     for _ in range(2):
-        with pytest.raises(worker_process.WorkerError, match="ended by SIGKILL$"):
+        with pytest.raises(worker_process.WorkerError, match=r"ended by SIGKILL$"):
             process.seconds(1)
     process.close()
 
