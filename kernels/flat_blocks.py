@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import inlined
-from kernels.simd import lanes, load_first, splat, sum_lanes
+from kernels.simd import lanes, load, load_first, splat, sum_lanes
+from kernels.tiles import tile
 
 SUMS = 4  # that are added to in turn, so that none waits for the one before
 
@@ -32,15 +33,14 @@ def for_each_vector(step: Any, n: int, block: Any, arguments: Any) -> None:
 @inlined
 def sum_of(function: Any, n: int, block: Any) -> float:
     """Return the sum of ``function(vector, sum)``, which adds to the sum, over n elements at a pointer."""
-    VL = lanes(block)
-    first = second = third = fourth = splat(block, 0.0)
+    VL, sums = lanes(block), tile(block, 1, SUMS)
     whole = n // (SUMS * VL) * (SUMS * VL)
     for i in range(0, whole, SUMS * VL):
-        first = function(load_first(block, i, VL, 0.0), first)
-        second = function(load_first(block, i + VL, VL, 0.0), second)
-        third = function(load_first(block, i + 2 * VL, VL, 0.0), third)
-        fourth = function(load_first(block, i + 3 * VL, VL, 0.0), fourth)
-    total = (first + second) + (third + fourth)
+        for t in range(SUMS):
+            sums[0, t] = function(load(block, i + t * VL), sums[0, t])
+    total = splat(block, 0.0)
+    for t in range(SUMS):
+        total = total + sums[0, t]
     for i in range(whole, n, VL):
         total = function(load_first(block, i, n - i, 0.0), total)
     return np.float64(sum_lanes(total))

@@ -38,7 +38,7 @@ def sum_of_magnitudes(values: Any, n: int) -> float:
 
 
 @inlined
-def _add_to_vector(i: int, n: int, weight: Any, d_weight: Any, l2: float, l1: float, constant: float) -> None:
+def _penalty_vector(i: int, n: int, weight: Any, d_weight: Any, l2: float, l1: float, constant: float) -> None:
     zero, one = splat(weight, 0.0), splat(weight, 1.0)
     w = load_first(weight, i, n, 0.0)
     sign = copy_sign(select_less(zero, absolute(w), one, zero), w)
@@ -54,7 +54,7 @@ def _scale_vector(i: int, n: int, values: Any, factor: float) -> None:
 @kernel
 def add_penalty_gradient(weight: Any, d_weight: Any, n: int, l2: float, l1: float, constant: float) -> None:
     """Add ``l2 w + l1 sign(w) + constant`` to each of n gradients; sign(0) = 0."""
-    for_each_vector(_add_to_vector, n, weight, (d_weight, l2, l1, constant))
+    for_each_vector(_penalty_vector, n, weight, (d_weight, l2, l1, constant))
 
 
 @kernel

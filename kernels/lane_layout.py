@@ -40,6 +40,20 @@ def _load_square(
 
 
 @inlined
+def _load_squares(rows: Any, order: Any, ordered: bool, first: int, n: int, width: int, features: Any) -> None:
+    """Copy a vector of rows to their features, a square after the other; the last begins earlier to be a whole one."""
+    VL, B = lanes(rows), block_size(rows)
+    for j in range(0, width, VL):
+        column = max(0, min(j, width - VL))
+        square = square_tile(rows)
+        _load_square(rows, order, ordered, first, n, width, column, square)
+        transpose_inplace(square)
+        for t in range(VL):
+            if column + t < width:
+                store(features, (column + t) * B, square[t, 0])
+
+
+@inlined
 def _load_elements(rows: Any, order: Any, ordered: bool, first: int, n: int, target: Any) -> None:
     """Copy a vector of rows of one element each; what is beyond n rows is zero."""
     for s in range(lanes(rows)):
@@ -60,14 +74,8 @@ def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height
         for i in range(0, min(B, n - first), VL):
             if width == 1:
                 _load_elements(rows, order, ordered, first + i, n, advance(block, i))
-            for j in range(0, width if width > 1 else 0, VL):
-                column = max(0, min(j, width - VL))  # the last square begins earlier where that makes it whole
-                square = square_tile(rows)
-                _load_square(rows, order, ordered, first + i, n, width, column, square)
-                transpose_inplace(square)
-                for t in range(VL):
-                    if column + t < width:
-                        store(block, (column + t) * B + i, square[t, 0])
+            else:
+                _load_squares(rows, order, ordered, first + i, n, width, advance(block, i))
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
 
@@ -92,26 +100,33 @@ def _store_within(rows: Any, place: int, value: Any, size: int, n_wanted: int) -
         store_first(rows, place, value, n_wanted)
 
 
+@inlined
+def _store_squares(features: Any, width: int, first: int, n: int, rows: Any) -> None:
+    """Copy features to a vector of rows, as `_load_squares` does it the other way."""
+    VL, B = lanes(rows), block_size(rows)
+    for j in range(0, width, VL):
+        column = max(0, min(j, width - VL))
+        square = square_tile(rows)
+        for t in range(VL):
+            if column + t < width:
+                square[t, 0] = load(features, (column + t) * B)
+        transpose_inplace(square)
+        for s in range(VL):
+            if first + s < n:
+                _store_within(rows, (first + s) * width + column, square[s, 0], n * width, width - column)
+
+
 @kernel
 def store_rows(block: Any, width: int, n: int, rows: Any) -> None:
     """Copy n samples of a block, in `width` rows of features, to rows.
 
     What is stored behind a short row is overwritten by the next one.
     """
-    VL, B, size = lanes(block), block_size(block), n * width
-    for i in range(0, n, VL):
+    for i in range(0, n, lanes(block)):
         if width == 1:
-            _store_within(rows, i, load(block, i), size, size - i)
-        for j in range(0, width if width > 1 else 0, VL):
-            column = max(0, min(j, width - VL))
-            square = square_tile(block)
-            for t in range(VL):
-                if column + t < width:
-                    square[t, 0] = load(block, (column + t) * B + i)
-            transpose_inplace(square)
-            for s in range(VL):
-                if i + s < n:
-                    _store_within(rows, (i + s) * width + column, square[s, 0], size, width - column)
+            _store_within(rows, i, load(block, i), n, n - i)
+        else:
+            _store_squares(advance(block, i), width, i, n, rows)
 
 
 def to_blocks(samples: Samples) -> Samples:

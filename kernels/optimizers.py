@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kernels._jit import called, codes, inlined, kernel
+from kernels._jit import called, codes, inlined
 from kernels.flat_blocks import for_each_vector
 from kernels.simd import advance, lanes, load_first, splat, square_root, store_first, sum_lanes
 from kernels.structs import Rule
@@ -83,33 +83,6 @@ def _adam_vector(
     store_first(seconds, i, second, n)
 
 
-@kernel
-def _sgd_update(parameters: Any, gradients: Any, n: int, rate: float) -> None:
-    for_each_vector(_sgd_vector, n, parameters, (gradients, rate))
-
-
-@kernel
-def _momentum_update(
-    parameters: Any, gradients: Any, velocities: Any, n: int, rate: float, momentum: float, nesterov: bool
-) -> None:
-    for_each_vector(_momentum_vector, n, parameters, (gradients, velocities, rate, momentum, nesterov))
-
-
-@kernel
-def _adam_update(
-    parameters: Any,
-    gradients: Any,
-    firsts: Any,
-    seconds: Any,
-    n: int,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> None:
-    for_each_vector(_adam_vector, n, parameters, (gradients, firsts, seconds, rate, beta_1, beta_2, epsilon))
-
-
 @inlined
 def step_rate(rule: Rule, rate: float, t: int) -> float:
     """Return what takes the place of the learning rate in step t, counted from 1."""
@@ -132,14 +105,13 @@ def update(rule: Rule, parameters: Any, gradients: Any, first: int, last: int, r
         What `step_rate` tells.
     """
     p, g, n = advance(parameters, first), advance(gradients, first), last - first
+    moments, squares = advance(rule.first, first), advance(rule.second, first)
     if rule.kind == SGD:
-        _sgd_update(p, g, n, rate)
-        return
-    moments = advance(rule.first, first)
-    if rule.kind == ADAM:
-        _adam_update(p, g, moments, advance(rule.second, first), n, rate, rule.beta_1, rule.beta_2, rule.epsilon)
+        for_each_vector(_sgd_vector, n, p, (g, rate))
+    elif rule.kind == ADAM:
+        for_each_vector(_adam_vector, n, p, (g, moments, squares, rate, rule.beta_1, rule.beta_2, rule.epsilon))
     else:
-        _momentum_update(p, g, moments, n, rate, rule.beta_1, rule.kind == NESTEROV)
+        for_each_vector(_momentum_vector, n, p, (g, moments, rate, rule.beta_1, rule.kind == NESTEROV))
 
 
 @called

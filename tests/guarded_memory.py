@@ -118,8 +118,8 @@ def call_kernels_of_blocks(guarded: Guarded, dtype: Any) -> None:
     for n in (1, VL, VL + 1):
         for width in (1, 2, VL - 1, VL, VL + 1, 2 * VL):
             for ordered in (False, True):
-                check_load_blocks(GuardPages(guarded), n, max(1, width), dtype, ordered=ordered, ones=ordered)
-            check_store_rows(GuardPages(guarded), n, max(1, width), dtype)
+                check_load_blocks(GuardPages(guarded), n, width, dtype, ordered=ordered, ones=ordered)
+            check_store_rows(GuardPages(guarded), n, width, dtype)
     for n_columns in GRADIENTS:
         for n_out in (n_columns,) if n_columns < MORE else (5, 16, 17):
             for n_in in (1, 3, 4, 16, 17):

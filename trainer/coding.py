@@ -48,11 +48,12 @@ class Coding:
 
     def room(self, n_rows: int) -> Samples:
         """Return samples that are still to be filled."""
-        return Samples(self.room_of_inputs(n_rows), np.empty((n_rows, self._n_classes or 1), self._dtype))
+        Y = np.empty((n_rows, self._n_classes or 1), self._dtype)
+        return Samples(np.empty((n_rows, self._n_inputs), self._dtype), Y)
 
-    def room_of_inputs(self, n_rows: int) -> npt.NDArray[np.floating]:
-        """Return the inputs of samples that are still to be filled."""
-        return np.empty((n_rows, self._n_inputs), self._dtype)
+    def room_beside(self, y: Targets) -> Samples:
+        """Return samples that have their targets, and whose inputs are still to be filled."""
+        return Samples(np.empty((len(y), self._n_inputs), self._dtype), self.targets(y))
 
     def fill(self, samples: Samples, first: int, X: Cells, y: Targets) -> int:
         """Write rows into samples from the row `first` on; return the row after them."""

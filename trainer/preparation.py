@@ -148,13 +148,11 @@ def _filled(table: Table, coding: Coding, validates: npt.NDArray[np.bool_] | Non
     """Return the training and the validation samples, in the order of the table."""
     assert table.y is not None
     if validates is None:
-        training, place = Samples(coding.room_of_inputs(table.n_rows), coding.targets(table.y)), 0
+        training, place = coding.room_beside(table.y), 0
         for X, _ in table.blocks():
             place = coding.fill_inputs(training.X, place, X)
         return training, None
-    n_validation = int(validates.sum())
-    training = Samples(coding.room_of_inputs(table.n_rows - n_validation), coding.targets(table.y[~validates]))
-    validation = Samples(coding.room_of_inputs(n_validation), coding.targets(table.y[validates]))
+    training, validation = coding.room_beside(table.y[~validates]), coding.room_beside(table.y[validates])
     first = place = validation_place = 0
     for X, _ in table.blocks():
         inside = validates[first : first + len(X)]
