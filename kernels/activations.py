@@ -27,14 +27,18 @@ from kernels.simd import (
     address,
     advance,
     fma,
+    halves,
+    joined,
     lanes,
     load,
     load_first,
+    load_two,
     max_lanes,
     select_less,
     splat,
     store,
     store_first,
+    store_two,
     sum_lanes,
     turned,
 )
@@ -80,12 +84,33 @@ def _exp_derivative(h: Any) -> Any:
 
 
 @inlined
+def _map_two_pairs(function: Any, place: Any, other: Any) -> None:
+    """Overwrite two vectors at each of two places by a function of them."""
+    VL = lanes(place)
+    first, second = halves(function(joined(load_two(place, 0, VL), load_two(other, 0, VL))))
+    store(place, 0, first)
+    store(other, 0, second)
+
+
+@inlined
 def _map_block(function: Any, h: Any, stride: int, rows: int, columns: int) -> None:
+    """Overwrite a block by a function of its elements, four vectors at once: in a row, or where it has but two, in two.
+
+    A function is one long chain of instructions, and a processor looks ahead for less than the next one: by single
+    vectors, sigmoid takes 1.4 times as long with AVX2.
+    """
     VL = lanes(h)
-    whole = columns // VL * VL
-    for i in range(rows):
+    pairs, whole = 2 * VL, columns // VL * VL
+    two_rows = columns == pairs
+    step, to_other = (2, stride) if two_rows else (1, pairs)
+    at_once = 0 if two_rows else whole // (2 * pairs) * 2 * pairs
+    for i in range(0, rows - step + 1, step):
         row = advance(h, i * stride)
-        for j in range(0, whole, VL):  # four vectors at once gain 1 %
+        for j in range(0, pairs if two_rows else at_once, 2 * pairs):
+            _map_two_pairs(function, advance(row, j), advance(row, j + to_other))
+    for i in range(rows - rows % 2 if two_rows else 0, rows):
+        row = advance(h, i * stride)
+        for j in range(at_once, whole, VL):
             store(row, j, function(load(row, j)))
         if whole < columns:
             store_first(row, whole, function(load_first(row, whole, columns - whole, 0.0)), columns - whole)
@@ -125,9 +150,10 @@ def softmax_row(z: Any, n: int) -> Any:
         other, other_low = turned(total, distance), turned(total_low, distance)
         total, total_low = elementary.sum_in_two(total, total_low, other, other_low)
         distance //= 2
+    inverse = 1.0 / total
     for j in range(0, n, VL):
         logits = load_first(z, j, n - j, -np.inf)
-        store_first(z, j, elementary.exp_of_difference_over(logits, shift, total, total_low), n - j)
+        store_first(z, j, elementary.exp_of_difference_over(logits, shift, total, total_low, inverse), n - j)
     return max_lanes(largest), max_lanes(total)
 
 
@@ -144,29 +170,39 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
 
 
 @inlined
-def softmax_in_lanes(z: Any, n: int, stride: int) -> tuple[Any, Any]:
-    """Overwrite a vector of samples' n logits, `stride` apart, by their softmax; return what `softmax_row` does."""
-    largest, total, total_low = load(z, 0), splat(z, 0.0), splat(z, 0.0)
+def softmax_in_lanes(z: Any, apart: int, n: int, stride: int) -> tuple[Any, Any]:
+    """Overwrite the n logits, `stride` apart, of two vectors of samples by their softmax.
+
+    The second vector is `apart` behind the first; it is the same one if that is 0. Returns what `softmax_row` does.
+    """
+    largest = load_two(z, 0, apart)
+    total, total_low = splat(largest, 0.0), splat(largest, 0.0)
     for j in range(1, n):
-        largest = max(largest, load(z, j * stride))
+        largest = max(largest, load_two(z, j * stride, j * stride + apart))
     for j in range(n):
-        total, total_low = elementary.add_exp_of_difference(load(z, j * stride), largest, total, total_low)
+        place = j * stride
+        logits = load_two(z, place, place + apart)
+        total, total_low = elementary.add_exp_of_difference(logits, largest, total, total_low)
+    inverse = 1.0 / total
     for j in range(n):
-        h = elementary.exp_of_difference_over(load(z, j * stride), largest, total, total_low)
-        store(z, j * stride, h)
+        place = j * stride
+        logits = load_two(z, place, place + apart)
+        h = elementary.exp_of_difference_over(logits, largest, total, total_low, inverse)
+        store_two(z, place, place + apart, h)
     return largest, total
 
 
 @inlined
 def _softmax_rows(h: Any, rows: int, columns: int) -> None:
-    """Overwrite rows of logits by their softmax: where they are short, as many at once as a vector has lanes."""
+    """Overwrite rows of logits by their softmax: where they are short, for vectors of rows."""
     VL = lanes(h)
-    turned = rows // VL * VL if are_short(h, columns) else 0
+    turned, block = rows // VL * VL if are_short(h, columns) else 0, columns * VL
     for i in range(0, turned, VL):
-        block = advance(h, i * columns)
-        turn_rows(block, columns, block)
-        softmax_in_lanes(block, columns, VL)
-        turn_back_inplace(block, columns)
+        turn_rows(advance(h, i * columns), columns, advance(h, i * columns))
+    for i in range(0, turned, 2 * VL):
+        softmax_in_lanes(advance(h, i * columns), block if i + VL < turned else 0, columns, VL)
+    for i in range(0, turned, VL):
+        turn_back_inplace(advance(h, i * columns), columns)
     for i in range(turned, rows):
         softmax_row(advance(h, i * columns), columns)
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kernels import elementary
 from kernels._jit import inlined, kernel, named
 from kernels.activations import (
     IDENTITY,
@@ -97,9 +96,8 @@ def _errors(
     kind: Any,
     read: Any,
     write: Any,
-    function: Any,
     derivative: Any,
-    z: Any,
+    h: Any,
     y: Any,
     delta: Any,
     n: int,
@@ -107,29 +105,23 @@ def _errors(
     high: Any,
     scale: Any,
 ) -> Any:
-    """Overwrite z by h = function(z), write scale f'(h - y)/c h'(z) to delta, return the lanes' sums of f(h - y)."""
-    total = splat(z, 0.0)
-    for i in range(0, n, lanes(z)):
-        h = function(read(z, i, n - i))
-        error = keep_first(h - read(y, i, n - i), n - i)
+    """Write scale f'(h - y)/c dh/dz to delta, return the lanes' sums of f(h - y)."""
+    total = splat(h, 0.0)
+    for i in range(0, n, lanes(h)):
+        outputs = read(h, i, n - i)
+        error = keep_first(outputs - read(y, i, n - i), n - i)
         total, slope = kind(error, total, low, high)
-        write(z, i, h, n - i)
-        write(delta, i, slope * derivative(h) * splat(z, scale), n - i)
+        write(delta, i, slope * derivative(outputs) * splat(h, scale), n - i)
     return total
 
 
 @inlined
-def _identity(z: Any) -> Any:
-    return z
-
-
-@inlined
-def _errors_of(
+def _errors_in_two_passes(
     kind: Any,
     read: Any,
     write: Any,
     activation: int,
-    z: Any,
+    h: Any,
     y: Any,
     delta: Any,
     n: int,
@@ -137,20 +129,19 @@ def _errors_of(
     high: Any,
     scale: Any,
 ) -> Any:
-    """Do it in three passes: the losses that are rarer than squares are not compiled for each activation."""
-    activate_block(activation, z, 0, 1, n)
-    total = _errors(kind, read, write, _identity, identity_derivative, z, y, delta, n, low, high, scale)
-    multiply_block_by_derivative(activation, z, delta, 0, 1, n)
+    """Do it for the losses that are rarer than squares, which are not compiled for each activation."""
+    total = _errors(kind, read, write, identity_derivative, h, y, delta, n, low, high, scale)
+    multiply_block_by_derivative(activation, h, delta, 0, 1, n)
     return total
 
 
 @inlined
-def _squared_errors_of(
+def _errors_in_one_pass(
     kind: Any,
     read: Any,
     write: Any,
     activation: int,
-    z: Any,
+    h: Any,
     y: Any,
     delta: Any,
     n: int,
@@ -158,17 +149,16 @@ def _squared_errors_of(
     high: Any,
     scale: Any,
 ) -> Any:
-    """Do it in one pass."""
     if activation == SIGMOID:
-        return _errors(kind, read, write, elementary.sigmoid, sigmoid_derivative, z, y, delta, n, low, high, scale)
+        return _errors(kind, read, write, sigmoid_derivative, h, y, delta, n, low, high, scale)
     if activation == TANH:
-        return _errors(kind, read, write, elementary.tanh, tanh_derivative, z, y, delta, n, low, high, scale)
+        return _errors(kind, read, write, tanh_derivative, h, y, delta, n, low, high, scale)
     if activation == RELU:
-        return _errors(kind, read, write, elementary.relu, relu_derivative, z, y, delta, n, low, high, scale)
-    return _errors(kind, read, write, _identity, identity_derivative, z, y, delta, n, low, high, scale)
+        return _errors(kind, read, write, relu_derivative, h, y, delta, n, low, high, scale)
+    return _errors(kind, read, write, identity_derivative, h, y, delta, n, low, high, scale)
 
 
-def _make(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., Any]:
+def _make(name: str, kind: Any, errors_of: Any = _errors_in_two_passes) -> Callable[..., Any]:
     """Compile a kind of loss for rows of samples; softmax has a function of its own.
 
     The compiled function overwrites the logits z by the outputs h, writes scale times f'(h - y)/c times dh/dz to delta
@@ -177,12 +167,13 @@ def _make(name: str, kind: Any, errors_of: Any = _errors_of) -> Callable[..., An
 
     @named(name)
     def errors(activation: int, z: Any, y: Any, delta: Any, n: int, low: Any, high: Any, scale: Any) -> Any:
+        activate_block(activation, z, 0, 1, n)
         return sum_lanes(errors_of(kind, _read_first, _write_first, activation, z, y, delta, n, low, high, scale))
 
     return kernel(errors)
 
 
-squared_errors = _make("squared_errors", _squared, _squared_errors_of)
+squared_errors = _make("squared_errors", _squared, _errors_in_one_pass)
 clamped_errors = _make("clamped_errors", _clamped)
 sloped_errors = _make("sloped_errors", _sloped)
 
@@ -191,15 +182,16 @@ sloped_errors = _make("sloped_errors", _sloped)
 def squared_errors_in_lanes(
     activation: int, z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any
 ) -> Any:
-    """Do what `squared_errors` does for n samples in `n_out` rows of outputs, in memory up to the next whole vector.
+    """Do what `squared_errors` does for n samples in `n_out` rows of outputs, in memory up to the next row.
 
-    What is behind the samples gets a delta of zero. No masked store delays the loads that follow.
+    What pads the last vector of the samples gets a delta of zero. No masked store delays the loads that follow.
     """
     total = splat(z, 0.0)
+    activate_block(activation, z, stride, n_out, lanes(z) if n <= lanes(z) else stride)
     for j in range(n_out):
-        row_z, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
-        total = total + _squared_errors_of(
-            _squared, _read_whole, _write_whole, activation, row_z, row_y, row_delta, n, 0.0, 0.0, scale
+        h, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
+        total = total + _errors_in_one_pass(
+            _squared, _read_whole, _write_whole, activation, h, row_y, row_delta, n, 0.0, 0.0, scale
         )
     return sum_lanes(total)
 
@@ -217,8 +209,8 @@ def squared_errors_of_softmax(z: Any, y: Any, delta: Any, rows: int, columns: in
 def squared_errors_of_softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
     """Do what `squared_errors_in_lanes` does, for softmax."""
     VL = lanes(z)
-    for i in range(0, n, VL):
-        softmax_in_lanes(advance(z, i), n_out, stride)
+    for i in range(0, n, 2 * VL):
+        softmax_in_lanes(advance(z, i), VL, n_out, stride)
     total = squared_errors_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, scale)
     for i in range(0, n, VL):
         softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)

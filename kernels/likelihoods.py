@@ -29,38 +29,39 @@ from kernels.simd import (
     get,
     keep_first,
     lanes,
-    load,
     load_first,
+    load_two,
     splat,
     store,
     store_first,
+    store_two,
     sum_lanes,
 )
 
 
 @kernel
-def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
-    """Do what `likelihood` does for softmax and n samples in rows of outputs; y and delta may be the same.
+def _softmax_in_lanes(z: Any, y: Any, delta: Any, apart: int, n_out: int, n: int, stride: int, scale: Any) -> Any:
+    """Do what `likelihood` does for softmax and the first n samples of two vectors, in rows of outputs.
 
-    With t the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
+    The second vector is `apart` behind the first; it is the same one if that is 0. y and delta may be the same. With t
+    the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
     """
-    VL, loss = lanes(z), splat(z, 0.0)
-    for i in range(0, n, VL):
-        column_z, column_y, column_delta = advance(z, i), advance(y, i), advance(delta, i)
-        largest, weighted, target_sum = load(column_z, 0), splat(z, 0.0), splat(z, 0.0)
-        for j in range(1, n_out):
-            largest = max(largest, load(column_z, j * stride))
-        for j in range(n_out):
-            target = load(column_y, j * stride)
-            weighted = fma(target, load(column_z, j * stride) - largest, weighted)
-            target_sum = target_sum + target
-        exp_sum = softmax_in_lanes(column_z, n_out, stride)[1]
-        log_sum = elementary.log_of_sum(exp_sum, n_out)
-        loss = loss + keep_first(fma(target_sum, log_sum, -weighted), n - i)
-        for j in range(n_out):
-            error = load(column_z, j * stride) * target_sum - load(column_y, j * stride)
-            store(column_delta, j * stride, keep_first(error, n - i) * splat(z, scale))
-    return np.float64(sum_lanes(loss))
+    largest = load_two(z, 0, apart)
+    weighted, target_sum = splat(largest, 0.0), splat(largest, 0.0)
+    for j in range(1, n_out):
+        largest = max(largest, load_two(z, j * stride, j * stride + apart))
+    for j in range(n_out):
+        place = j * stride
+        target = load_two(y, place, place + apart)
+        weighted = fma(target, load_two(z, place, place + apart) - largest, weighted)
+        target_sum = target_sum + target
+    exp_sum = softmax_in_lanes(z, apart, n_out, stride)[1]
+    for j in range(n_out):
+        place = j * stride
+        error = load_two(z, place, place + apart) * target_sum - load_two(y, place, place + apart)
+        store_two(delta, place, place + apart, keep_first(error, n) * splat(error, scale))
+    loss = fma(target_sum, elementary.log_of_sum(exp_sum, n_out), -weighted)
+    return np.float64(sum_lanes(keep_first(loss, n)))
 
 
 @inlined
@@ -78,16 +79,20 @@ def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
 
 @inlined
 def _softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
-    """Do what `likelihood` does for softmax: where rows are short, for as many at once as a vector has lanes."""
+    """Do what `likelihood` does for softmax: where rows are short, for vectors of rows."""
     VL, total = lanes(z), 0.0
-    turned = rows // VL * VL if are_short(z, columns) else 0
+    turned, block = rows // VL * VL if are_short(z, columns) else 0, columns * VL
     for i in range(0, turned, VL):
-        block_z, block_y, block_delta = advance(z, i * columns), advance(y, i * columns), advance(delta, i * columns)
-        turn_rows(block_z, columns, block_z)
-        turn_rows(block_y, columns, block_delta)
-        total += _softmax_in_lanes(block_z, block_delta, block_delta, columns, VL, VL, scale)
-        turn_back_inplace(block_z, columns)
-        turn_back_inplace(block_delta, columns)
+        offset = i * columns
+        turn_rows(advance(z, offset), columns, advance(z, offset))
+        turn_rows(advance(y, offset), columns, advance(delta, offset))
+    for i in range(0, turned, 2 * VL):
+        turned_z, turned_y = advance(z, i * columns), advance(delta, i * columns)
+        apart, n = block if i + VL < turned else 0, min(2 * VL, turned - i)
+        total += _softmax_in_lanes(turned_z, turned_y, turned_y, apart, columns, n, VL, scale)
+    for i in range(0, turned, VL):
+        turn_back_inplace(advance(z, i * columns), columns)
+        turn_back_inplace(advance(delta, i * columns), columns)
     for i in range(turned, rows):
         offset = i * columns
         total += _softmax_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
@@ -148,9 +153,12 @@ def likelihood_in_lanes(
 
     What pads the last vector of the samples gets a delta of zero.
     """
-    if activation == SOFTMAX:
-        return _softmax_in_lanes(z, y, delta, n_out, n, stride, scale)
     total, VL = 0.0, lanes(z)
+    if activation == SOFTMAX:
+        for i in range(0, n, 2 * VL):
+            pair_z, pair_y, pair_delta = advance(z, i), advance(y, i), advance(delta, i)
+            total += _softmax_in_lanes(pair_z, pair_y, pair_delta, VL, n_out, n - i, stride, scale)
+        return total
     for j in range(n_out):
         row = j * stride
         store(delta, row + (n - 1) // VL * VL, splat(z, 0.0))

@@ -105,7 +105,7 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
         else:
             forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         if activation != RELU:
-            activate_block(activation, strip, B, rows, n_vectors * VL)
+            activate_block(activation, strip, B, rows, VL if n_vectors == 1 else B)
 
 
 @inlined
@@ -243,8 +243,8 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
         load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
         z = block_logits(network, parameters, memory.lanes_x, 0, n_vectors, memory)
         if activation == SOFTMAX:
-            for i in range(0, used, VL):
-                softmax_in_lanes(advance(z, i), n_out, B)
+            for i in range(0, used, 2 * VL):
+                softmax_in_lanes(advance(z, i), VL, n_out, B)
         else:
-            activate_block(activation, z, B, n_out, n_vectors * VL)
+            activate_block(activation, z, B, n_out, VL if n_vectors == 1 else B)
         store_rows(z, n_out, used, advance(out, first * n_out))

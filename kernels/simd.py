@@ -17,10 +17,12 @@ The pieces, all for use inside compiled functions:
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `square_root`,
   `scale_by_power_of_two`, `scale_down_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`,
   `turned`, `sum_lanes`, `max_lanes`.
+- vectors in several registers, which these functions take, too: `joined`, `halves`, `load_two`, `store_two`.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
-This module only gathers them: the type is in `vectors`, the operations are in `vector_memory`, `vector_arithmetic` and
-`vector_lanes`. Blocks of registers are in `tiles`; what a kernel computes with them is left to the other modules.
+This module only gathers them: the type is in `vectors`, the operations are in `vector_memory`, `vector_arithmetic`,
+`vector_lanes` and `vector_pairs`. Blocks of registers are in `tiles`; what a kernel computes with them is left to the
+other modules.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from kernels.vector_memory import (
     store,
     store_first,
 )
+from kernels.vector_pairs import halves, joined, load_two, store_two
 from kernels.vectors import VecType, lanes, splat
 
 __all__ = [
@@ -61,10 +64,13 @@ __all__ = [
     "copy_sign",
     "fma",
     "get",
+    "halves",
+    "joined",
     "keep_first",
     "lanes",
     "load",
     "load_first",
+    "load_two",
     "max_lanes",
     "prefetch",
     "prefetch_for_later",
@@ -77,6 +83,7 @@ __all__ = [
     "square_root",
     "store",
     "store_first",
+    "store_two",
     "sum_lanes",
     "turned",
 ]

@@ -18,7 +18,7 @@ from numba.extending import intrinsic, register_model
 
 from kernels._jit import inlined_for
 from kernels.vector_memory import vector_address
-from kernels.vectors import VecType, vector_type
+from kernels.vectors import VecType, lane_numbers, vector_type
 
 
 class TileType(types.Type):
@@ -75,7 +75,7 @@ def transpose_inplace(typingctx: Any, block: Any) -> Any:
         while distance < length:
             upper = [lane if not lane & distance else length + lane - distance for lane in range(length)]
             lower = [lane + distance if not lane & distance else length + lane for lane in range(length)]
-            masks = [ir.Constant(ir.VectorType(ir.IntType(32), length), lanes_of) for lanes_of in (upper, lower)]
+            masks = [lane_numbers(chosen) for chosen in (upper, lower)]
             for i in range(length):
                 if not i & distance:
                     pair = rows[i], rows[i + distance]
@@ -109,7 +109,7 @@ def store_lane_sums(typingctx: Any, block: Any, pointer: Any) -> Any:
             while distance < length:
                 near = [lane if not lane & distance else length + lane - distance for lane in range(length)]
                 far = [lane + distance if not lane & distance else length + lane for lane in range(length)]
-                masks = [ir.Constant(ir.VectorType(index, length), chosen) for chosen in (near, far)]
+                masks = [lane_numbers(chosen) for chosen in (near, far)]
                 pairs = zip(sums[::2], sums[1::2], strict=True)
                 sums = [builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks)) for a, b in pairs]
                 distance *= 2

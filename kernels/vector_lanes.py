@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernels._jit import inlined
-from kernels.vectors import first_lanes, splat
+from kernels.vectors import first_lanes, lane_numbers, splat
 
 
 @intrinsic
@@ -38,7 +38,7 @@ def turned(typingctx: Any, value: Any, n: Any) -> Any:
     """Return the vector whose lane i is lane i + n of `value`, counted in a circle, for n below the lanes' number."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        once = ir.Constant(ir.VectorType(ir.IntType(32), value.length), [*range(1, value.length), 0])
+        once = lane_numbers([*range(1, value.length), 0])
         result = cgutils.alloca_once_value(builder, args[0])
         with cgutils.for_range(builder, args[1]):
             turn = builder.load(result)
@@ -54,9 +54,7 @@ def _halve(builder: Any, value: Any, combine: Any) -> Any:
     while width > 1:
         width //= 2
         nothing = ir.Constant(value.type, ir.Undefined)
-        low, high = (
-            ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width))) for start in (0, width)
-        )
+        low, high = (lane_numbers(range(start, start + width)) for start in (0, width))
         value = combine(builder.shuffle_vector(value, nothing, low), builder.shuffle_vector(value, nothing, high))
     return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 

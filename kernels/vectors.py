@@ -7,6 +7,7 @@ in `vector_memory`, `vector_arithmetic` and `vector_lanes` are made with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -22,7 +23,7 @@ class VecType(types.Type):
     """A vector of `length` elements of the numba float type `dtype`, in one register or in several."""
 
     def __init__(self, dtype: types.Float, registers: int = 1) -> None:
-        self.dtype = dtype
+        self.dtype, self.registers = dtype, registers
         self.length = registers * VECTOR_BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vec({dtype}x{self.length})")
 
@@ -59,6 +60,12 @@ def first_lanes(builder: Any, vector: VecType, n: Any) -> Any:
     """Return the mask of the lanes numbered below n."""
     numbers = ir.Constant(ir.VectorType(n.type, vector.length), list(range(vector.length)))
     return builder.icmp_signed("<", numbers, in_every_lane(builder, vector.length, n))
+
+
+def lane_numbers(numbers: Iterable[int]) -> Any:
+    """Return the numbers of lanes as an LLVM shuffle takes them."""
+    chosen = list(numbers)
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen)
 
 
 def llvm_call(builder: Any, name: str, result: ir.Type, args: list[Any]) -> Any:

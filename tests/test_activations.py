@@ -9,14 +9,23 @@ import pytest
 from arithmetic import EXACT, assert_within, unit_roundoff
 from bounded import activated, exactly, times_slope
 from memory import Surrounded
+from numba import njit
 
-from kernels.activations import ACTIVATIONS
-from kernels.backends import Backend
+from kernels.activations import ACTIVATIONS, activate_block
+from kernels.backends import BACKENDS, Backend
+from kernels.blocking import VECTOR_BYTES
+from kernels.simd import address
 
 DTYPES = (np.float32, np.float64)
 # Widths and row counts below, at and above vector lengths from 2 to 16.
 SHAPES = ((1, 1), (1, 17), (3, 5), (4, 16), (17, 33), (2, 100), (61, 1))
+HIDDEN = ("identity", "sigmoid", "tanh", "relu")
 LOGIT_SCALES = (1e-3, 1.0, 30.0, 300.0)
+
+
+@njit(error_model="numpy")
+def _activate_block(activation: int, h: Any, rows: int, columns: int) -> None:
+    activate_block(activation, address(h, 0), h.shape[1], rows, columns)
 
 
 def activate(backend: Backend, name: str, z: np.ndarray) -> np.ndarray:
@@ -45,6 +54,23 @@ def test_outputs_follow_the_formula(backend: Backend, name: str, dtype: Any, sca
     for shape in SHAPES:
         z = (scale * np.random.default_rng(shape).standard_normal(shape)).astype(dtype)
         assert_within(activate(backend, name, z), *activated(name, exactly(z), dtype), f"{name} {shape}")
+
+
+@pytest.mark.vector_length
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_element_of_a_block_has_the_same_bits_wherever_it_stands(name: str, dtype: Any) -> None:
+    VL = VECTOR_BYTES // np.dtype(dtype).itemsize
+    z = (3 * np.random.default_rng(0).standard_normal((5, 8 * VL + 3))).astype(dtype)
+    alone = np.vectorize(lambda logit: activate(BACKENDS["numba"], name, np.array([[logit]], dtype))[0, 0])(z)
+    for rows in range(1, 6):
+        for columns in (1, VL - 1, VL, 2 * VL - 1, 2 * VL, 2 * VL + 1, 3 * VL, 4 * VL, 6 * VL, 8 * VL, 8 * VL + 1):
+            block = Surrounded(z, dtype)
+            _activate_block(ACTIVATIONS[name], block.array, rows, columns)
+            inside = np.zeros(z.shape, bool)
+            inside[:rows, :columns] = True
+            np.testing.assert_array_equal(block.array, np.where(inside, alone, z), f"{rows} x {columns}")
+            block.assert_margins_unchanged()
 
 
 @pytest.mark.vector_length

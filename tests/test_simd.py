@@ -104,6 +104,16 @@ def _sum_and_max(x: Any) -> Any:
     return simd.sum_lanes(value), simd.max_lanes(value)
 
 
+@njit(error_model="numpy")
+def _two_places(x: Any, index: int, other: int, out: Any) -> None:
+    p, target = simd.address(x, 0), simd.address(out, 0)
+    VL, pair = simd.lanes(p), simd.load_two(p, index, other)
+    first, second = simd.halves(simd.joined(pair, pair * 2.0))
+    simd.store_two(target, 0, 2 * VL, first)
+    simd.store(target, 3 * VL, second)
+    simd.store_two(target, 5 * VL, 5 * VL, pair)
+
+
 # ---- memory
 
 
@@ -287,3 +297,16 @@ def test_keep_first_zeroes_the_other_lanes_whatever_they_hold(dtype: Any) -> Non
         x[:kept] = np.arange(1.0, kept + 1)
         _keep_first(x, n, out)
         np.testing.assert_array_equal(out, [*x[:kept], *np.zeros(VL - kept)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_two_vectors_are_loaded_joined_taken_apart_and_stored(dtype: Any) -> None:
+    VL = length(dtype)
+    x, out = np.arange(1.0, 1 + 3 * VL, dtype=dtype), Surrounded(np.zeros(6 * VL), dtype)
+    for index, other in ((0, VL), (2 * VL, 0), (1, VL + 2), (3, 3)):
+        out.array[:] = 0
+        _two_places(x, index, other, out.array)
+        first, second, nothing = x[index : index + VL], x[other : other + VL], np.zeros(VL, dtype)
+        expected = [first, nothing, second, 2 * first, 2 * second, first]
+        np.testing.assert_array_equal(out.array, np.concatenate(expected))
+        out.assert_margins_unchanged()

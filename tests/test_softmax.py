@@ -26,8 +26,9 @@ def _in_rows(z: Any) -> None:
 
 @njit(error_model="numpy")
 def _in_lanes(z: Any) -> None:
-    for i in range(0, z.shape[1], lanes(address(z, 0))):
-        softmax_in_lanes(address(z, i), z.shape[0], z.shape[1])
+    VL = lanes(address(z, 0))
+    for i in range(0, z.shape[1], 2 * VL):
+        softmax_in_lanes(address(z, i), VL if i + VL < z.shape[1] else 0, z.shape[0], z.shape[1])
 
 
 def in_rows(z: np.ndarray) -> np.ndarray:
