@@ -30,6 +30,7 @@ import numpy as np
 from numba.core import caching
 from numba.core.codegen import CPUCodeLibrary, JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic, overload
 from numba.misc.appdirs import user_cache_dir
 
@@ -57,7 +58,7 @@ def named(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def codes(n: int) -> list[Any]:
     """Return 0 ... n-1 as constants to call compiled functions with.
 
-    They are NumPy integers, because numba compiles a function anew for each literal integer that it is called with.
+    They are NumPy integers, because numba compiles an inlined function anew for each literal that it is called with.
     """
     return list(np.arange(n, dtype=np.int64))
 
@@ -114,12 +115,23 @@ def inlined_for(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], 
     return overload(function, jit_options={"forceinline": True, "pipeline_class": _Raw, **_BARE, **_FLAGS})
 
 
+def _for_all_integers(dispatcher: Any) -> Any:
+    """Let compiled callers share one compilation, which numba repeats for each literal among the arguments."""
+    template_for = dispatcher.get_call_template
+
+    def template_for_any(args: Any, kws: Any) -> Any:
+        return template_for([unliteral(a) for a in args], {name: unliteral(a) for name, a in kws.items()})
+
+    dispatcher.get_call_template = template_for_any
+    return dispatcher
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a loop to be called from other compiled code, and optimise it on its own.
 
     Nested loops over a register tile want that: what they need to be unrolled shows only after a first pass.
     """
-    return numba.njit(forceinline=False, pipeline_class=_Linked, **_BARE, **_FLAGS)(function)
+    return _for_all_integers(numba.njit(forceinline=False, pipeline_class=_Linked, **_BARE, **_FLAGS)(function))
 
 
 def called(function: Callable[P, R]) -> Callable[P, R]:
@@ -127,7 +139,7 @@ def called(function: Callable[P, R]) -> Callable[P, R]:
 
     A function whose options do not say otherwise would inherit ``forceinline`` from the caller it is compiled for.
     """
-    return numba.njit(forceinline=False, pipeline_class=_Raw, **_BARE, **_FLAGS)(function)
+    return _for_all_integers(numba.njit(forceinline=False, pipeline_class=_Raw, **_BARE, **_FLAGS)(function))
 
 
 @intrinsic

@@ -21,24 +21,25 @@ from typing import Any
 import numpy as np
 
 from kernels import elementary
-from kernels._jit import called, codes, entry_point, inlined, kernel
+from kernels._jit import called, codes, entry_point, inlined, kernel, out_of_line
 from kernels.short_rows import are_short, turn_back_inplace, turn_rows
 from kernels.simd import (
     address,
     advance,
     fma,
-    halves,
-    joined,
     lanes,
     load,
     load_first,
-    load_two,
+    load_first_of_four,
+    load_four,
     max_lanes,
+    places,
     select_less,
     splat,
     store,
     store_first,
-    store_two,
+    store_first_of_four,
+    store_four,
     sum_lanes,
     turned,
 )
@@ -84,36 +85,25 @@ def _exp_derivative(h: Any) -> Any:
 
 
 @inlined
-def _map_two_pairs(function: Any, place: Any, other: Any) -> None:
-    """Overwrite two vectors at each of two places by a function of them."""
-    VL = lanes(place)
-    first, second = halves(function(joined(load_two(place, 0, VL), load_two(other, 0, VL))))
-    store(place, 0, first)
-    store(other, 0, second)
-
-
-@inlined
 def _map_block(function: Any, h: Any, stride: int, rows: int, columns: int) -> None:
-    """Overwrite a block by a function of its elements, four vectors at once: in a row, or where it has but two, in two.
-
-    A function is one long chain of instructions, and a processor looks ahead for less than the next one: by single
-    vectors, sigmoid takes 1.4 times as long with AVX2.
-    """
+    """Overwrite a block by a function of its elements, four vectors at once; of narrow rows, those of several."""
     VL = lanes(h)
-    pairs, whole = 2 * VL, columns // VL * VL
-    two_rows = columns == pairs
-    step, to_other = (2, stride) if two_rows else (1, pairs)
-    at_once = 0 if two_rows else whole // (2 * pairs) * 2 * pairs
-    for i in range(0, rows - step + 1, step):
-        row = advance(h, i * stride)
-        for j in range(0, pairs if two_rows else at_once, 2 * pairs):
-            _map_two_pairs(function, advance(row, j), advance(row, j + to_other))
-    for i in range(rows - rows % 2 if two_rows else 0, rows):
-        row = advance(h, i * stride)
-        for j in range(at_once, whole, VL):
-            store(row, j, function(load(row, j)))
+    if columns in (VL, 2 * VL):
+        at_once = 4 * VL // columns
+        for i in range(0, rows, at_once):
+            block, left = advance(h, i * stride), rows - i
+            below = stride if left > 1 else 0
+            where = places(left, stride) if columns == VL else (0, VL, below, below + VL)
+            store_four(block, 0, where, function(load_four(block, 0, where)))
+        return
+    whole = columns // (4 * VL) * 4 * VL
+    for i in range(rows):
+        row, where = advance(h, i * stride), places(4, VL)
+        for j in range(0, whole, 4 * VL):
+            store_four(row, j, where, function(load_four(row, j, where)))
         if whole < columns:
-            store_first(row, whole, function(load_first(row, whole, columns - whole, 0.0)), columns - whole)
+            rest = columns - whole
+            store_first_of_four(row, whole, function(load_first_of_four(row, whole, rest, 0.0)), rest)
 
 
 @inlined
@@ -136,24 +126,25 @@ def softmax_row(z: Any, n: int) -> Any:
 
     Exponentials and their sum are kept in two parts, so that the quotient is as exact as they are.
     """
-    VL = lanes(z)
-    largest = splat(z, -np.inf)
-    for j in range(0, n, VL):
-        largest = max(load_first(z, j, n - j, -np.inf), largest)
-    shift = splat(z, max_lanes(largest))
-    total, total_low = splat(z, 0.0), splat(z, 0.0)
-    for j in range(0, n, VL):
-        logits = load_first(z, j, n - j, -np.inf)
+    four = 4 * lanes(z)
+    largest = load_first_of_four(z, 0, n, -np.inf)
+    for j in range(four, n, four):
+        largest = max(load_first_of_four(z, j, n - j, -np.inf), largest)
+    shift = splat(largest, max_lanes(largest))
+    total, total_low = splat(shift, 0.0), splat(shift, 0.0)
+    for j in range(0, n, four):
+        logits = load_first_of_four(z, j, n - j, -np.inf)
         total, total_low = elementary.add_exp_of_difference(logits, shift, total, total_low)
-    distance = VL // 2
+    distance = four // 2
     while distance > 0:
         other, other_low = turned(total, distance), turned(total_low, distance)
         total, total_low = elementary.sum_in_two(total, total_low, other, other_low)
         distance //= 2
     inverse = 1.0 / total
-    for j in range(0, n, VL):
-        logits = load_first(z, j, n - j, -np.inf)
-        store_first(z, j, elementary.exp_of_difference_over(logits, shift, total, total_low, inverse), n - j)
+    for j in range(0, n, four):
+        logits = load_first_of_four(z, j, n - j, -np.inf)
+        h = elementary.exp_of_difference_over(logits, shift, total, total_low, inverse)
+        store_first_of_four(z, j, h, n - j)
     return max_lanes(largest), max_lanes(total)
 
 
@@ -170,25 +161,24 @@ def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
 
 
 @inlined
-def softmax_in_lanes(z: Any, apart: int, n: int, stride: int) -> tuple[Any, Any]:
-    """Overwrite the n logits, `stride` apart, of two vectors of samples by their softmax.
+def softmax_in_lanes(z: Any, n_vectors: int, apart: int, n: int, stride: int) -> tuple[Any, Any]:
+    """Overwrite the n logits, `stride` apart, of up to four vectors of samples by their softmax.
 
-    The second vector is `apart` behind the first; it is the same one if that is 0. Returns what `softmax_row` does.
+    The vectors are `apart` elements from each other. Returns what `softmax_row` does.
     """
-    largest = load_two(z, 0, apart)
+    where = places(n_vectors, apart)
+    largest = load_four(z, 0, where)
     total, total_low = splat(largest, 0.0), splat(largest, 0.0)
     for j in range(1, n):
-        largest = max(largest, load_two(z, j * stride, j * stride + apart))
+        largest = max(largest, load_four(z, j * stride, where))
     for j in range(n):
-        place = j * stride
-        logits = load_two(z, place, place + apart)
+        logits = load_four(z, j * stride, where)
         total, total_low = elementary.add_exp_of_difference(logits, largest, total, total_low)
     inverse = 1.0 / total
     for j in range(n):
-        place = j * stride
-        logits = load_two(z, place, place + apart)
+        logits = load_four(z, j * stride, where)
         h = elementary.exp_of_difference_over(logits, largest, total, total_low, inverse)
-        store_two(z, place, place + apart, h)
+        store_four(z, j * stride, where, h)
     return largest, total
 
 
@@ -196,14 +186,15 @@ def softmax_in_lanes(z: Any, apart: int, n: int, stride: int) -> tuple[Any, Any]
 def _softmax_rows(h: Any, rows: int, columns: int) -> None:
     """Overwrite rows of logits by their softmax: where they are short, for vectors of rows."""
     VL = lanes(h)
-    turned, block = rows // VL * VL if are_short(h, columns) else 0, columns * VL
-    for i in range(0, turned, VL):
-        turn_rows(advance(h, i * columns), columns, advance(h, i * columns))
-    for i in range(0, turned, 2 * VL):
-        softmax_in_lanes(advance(h, i * columns), block if i + VL < turned else 0, columns, VL)
-    for i in range(0, turned, VL):
-        turn_back_inplace(advance(h, i * columns), columns)
-    for i in range(turned, rows):
+    n_turned = rows // VL if are_short(h, columns) else 0
+    size = columns * VL
+    for i in range(n_turned):
+        turn_rows(advance(h, i * size), columns, advance(h, i * size))
+    for i in range(0, n_turned, 4):
+        softmax_in_lanes(advance(h, i * size), min(4, n_turned - i), size, columns, VL)
+    for i in range(n_turned):
+        turn_back_inplace(advance(h, i * size), columns)
+    for i in range(n_turned * VL, rows):
         softmax_row(advance(h, i * columns), columns)
 
 
@@ -220,6 +211,7 @@ def softmax_derivative_in_lanes(h: Any, delta: Any, n: int, stride: int) -> None
 @kernel
 def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int) -> None:
     """Overwrite a block of logits by the activation of a hidden layer, rows being `stride` apart."""
+    out_of_line()
     if activation == SIGMOID:
         _map_block(elementary.sigmoid, h, stride, rows, columns)
     elif activation == TANH:

@@ -187,7 +187,10 @@ def squared_errors_in_lanes(
     What pads the last vector of the samples gets a delta of zero. No masked store delays the loads that follow.
     """
     total = splat(z, 0.0)
-    activate_block(activation, z, stride, n_out, lanes(z) if n <= lanes(z) else stride)
+    if n <= lanes(z):
+        activate_block(activation, z, stride, n_out, lanes(z))
+    else:
+        activate_block(activation, z, 0, 1, n_out * stride)
     for j in range(n_out):
         h, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
         total = total + _errors_in_one_pass(
@@ -209,8 +212,8 @@ def squared_errors_of_softmax(z: Any, y: Any, delta: Any, rows: int, columns: in
 def squared_errors_of_softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
     """Do what `squared_errors_in_lanes` does, for softmax."""
     VL = lanes(z)
-    for i in range(0, n, 2 * VL):
-        softmax_in_lanes(advance(z, i), VL, n_out, stride)
+    for i in range(0, n, 4 * VL):
+        softmax_in_lanes(advance(z, i), (n - i + VL - 1) // VL, VL, n_out, stride)
     total = squared_errors_in_lanes(IDENTITY, z, y, delta, n_out, n, stride, scale)
     for i in range(0, n, VL):
         softmax_derivative_in_lanes(advance(z, i), advance(delta, i), n_out, stride)

@@ -13,7 +13,7 @@ import numpy as np
 from kernels._jit import called, inlined
 from kernels.lane_layout import block_size
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
-from kernels.samples_in_lanes import block_logits, last_layer, write_ones
+from kernels.samples_in_lanes import FIRST_BLOCK, block_logits, last_layer, write_ones
 from kernels.simd import absolute, advance, get, keep_first, lanes, load, select_less, splat, sum_lanes
 from kernels.structs import Layers
 from kernels.workspace import Memory
@@ -62,7 +62,7 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
     for block in range((n + B - 1) // B):
         used = min(B, n - block * B)
         n_vectors = (used + VL - 1) // VL
-        z = block_logits(network, parameters, advance(x, block * (n_features + 1) * B), 0, n_vectors, memory)
+        z = block_logits(network, parameters, advance(x, block * (n_features + 1) * B), FIRST_BLOCK, n_vectors, memory)
         targets = advance(y, block * n_out * B)
         total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
         for v in range(0, used, VL):

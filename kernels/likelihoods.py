@@ -30,36 +30,40 @@ from kernels.simd import (
     keep_first,
     lanes,
     load_first,
-    load_two,
+    load_first_of_four,
+    load_four,
+    places,
     splat,
     store,
     store_first,
-    store_two,
+    store_first_of_four,
+    store_four,
     sum_lanes,
 )
 
 
 @kernel
-def _softmax_in_lanes(z: Any, y: Any, delta: Any, apart: int, n_out: int, n: int, stride: int, scale: Any) -> Any:
-    """Do what `likelihood` does for softmax and the first n samples of two vectors, in rows of outputs.
+def _softmax_in_lanes(
+    z: Any, y: Any, delta: Any, n_vectors: int, apart: int, n_out: int, n: int, stride: int, scale: Any
+) -> Any:
+    """Do what `likelihood` does for softmax and the first n samples of up to four vectors, in rows of outputs.
 
-    The second vector is `apart` behind the first; it is the same one if that is 0. y and delta may be the same. With t
-    the sum of a sample's targets its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
+    The vectors are `apart` elements from each other; y and delta may be the same. With t the sum of a sample's targets
+    its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
     """
-    largest = load_two(z, 0, apart)
+    where = places(n_vectors, apart)
+    largest = load_four(z, 0, where)
     weighted, target_sum = splat(largest, 0.0), splat(largest, 0.0)
     for j in range(1, n_out):
-        largest = max(largest, load_two(z, j * stride, j * stride + apart))
+        largest = max(largest, load_four(z, j * stride, where))
     for j in range(n_out):
-        place = j * stride
-        target = load_two(y, place, place + apart)
-        weighted = fma(target, load_two(z, place, place + apart) - largest, weighted)
+        target = load_four(y, j * stride, where)
+        weighted = fma(target, load_four(z, j * stride, where) - largest, weighted)
         target_sum = target_sum + target
-    exp_sum = softmax_in_lanes(z, apart, n_out, stride)[1]
+    exp_sum = softmax_in_lanes(z, n_vectors, apart, n_out, stride)[1]
     for j in range(n_out):
-        place = j * stride
-        error = load_two(z, place, place + apart) * target_sum - load_two(y, place, place + apart)
-        store_two(delta, place, place + apart, keep_first(error, n) * splat(error, scale))
+        error = load_four(z, j * stride, where) * target_sum - load_four(y, j * stride, where)
+        store_four(delta, j * stride, where, keep_first(error, n) * splat(error, scale))
     loss = fma(target_sum, elementary.log_of_sum(exp_sum, n_out), -weighted)
     return np.float64(sum_lanes(keep_first(loss, n)))
 
@@ -81,19 +85,18 @@ def _softmax_row(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
 def _softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) -> Any:
     """Do what `likelihood` does for softmax: where rows are short, for vectors of rows."""
     VL, total = lanes(z), 0.0
-    turned, block = rows // VL * VL if are_short(z, columns) else 0, columns * VL
-    for i in range(0, turned, VL):
-        offset = i * columns
-        turn_rows(advance(z, offset), columns, advance(z, offset))
-        turn_rows(advance(y, offset), columns, advance(delta, offset))
-    for i in range(0, turned, 2 * VL):
-        turned_z, turned_y = advance(z, i * columns), advance(delta, i * columns)
-        apart, n = block if i + VL < turned else 0, min(2 * VL, turned - i)
-        total += _softmax_in_lanes(turned_z, turned_y, turned_y, apart, columns, n, VL, scale)
-    for i in range(0, turned, VL):
-        turn_back_inplace(advance(z, i * columns), columns)
-        turn_back_inplace(advance(delta, i * columns), columns)
-    for i in range(turned, rows):
+    n_turned = rows // VL if are_short(z, columns) else 0
+    size = columns * VL
+    for i in range(n_turned):
+        turn_rows(advance(z, i * size), columns, advance(z, i * size))
+        turn_rows(advance(y, i * size), columns, advance(delta, i * size))
+    for i in range(0, n_turned, 4):
+        turned_z, turned_y, n = advance(z, i * size), advance(delta, i * size), min(4, n_turned - i)
+        total += _softmax_in_lanes(turned_z, turned_y, turned_y, n, size, columns, n * VL, VL, scale)
+    for i in range(n_turned):
+        turn_back_inplace(advance(z, i * size), columns)
+        turn_back_inplace(advance(delta, i * size), columns)
+    for i in range(n_turned * VL, rows):
         offset = i * columns
         total += _softmax_row(advance(z, offset), advance(y, offset), advance(delta, offset), columns, scale)
     return total
@@ -102,33 +105,34 @@ def _softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) ->
 @kernel
 def _sigmoid(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
     """Sum ``max(z, 0) - z y + log(1 + exp(-|z|))``."""
-    VL, zero, total = lanes(z), splat(z, 0.0), splat(z, 0.0)
-    for i in range(0, n, VL):
-        logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
+    total = 0.0
+    for i in range(0, n, 4 * lanes(z)):
+        logits, target = load_first_of_four(z, i, n - i, 0.0), load_first_of_four(y, i, n - i, 0.0)
         log = elementary.log1p_of_share(elementary.exp(-absolute(logits)))
-        total = total + keep_first(fma(-logits, target, max(zero, logits)) + log, n - i)
+        loss = fma(-logits, target, max(splat(logits, 0.0), logits)) + log
+        total += np.float64(sum_lanes(keep_first(loss, n - i)))
         h = elementary.sigmoid(logits)
-        store_first(z, i, h, n - i)
-        store_first(delta, i, (h - target) * splat(z, scale), n - i)
-    return np.float64(sum_lanes(total))
+        store_first_of_four(z, i, h, n - i)
+        store_first_of_four(delta, i, (h - target) * splat(h, scale), n - i)
+    return total
 
 
 @inlined
 def _exp(z: Any, y: Any, delta: Any, n: int, scale: Any) -> Any:
     """Sum ``y (log y - z - 1) + h``, in which h only comes from the exponential."""
     total = 0.0
-    VL = lanes(z)
-    for i in range(0, n, VL):
-        logits, target = load_first(z, i, n - i, 0.0), load_first(y, i, n - i, 0.0)
+    four = 4 * lanes(z)
+    for i in range(0, n, four):
+        logits, target = load_first_of_four(z, i, n - i, 0.0), load_first_of_four(y, i, n - i, 0.0)
         h = elementary.exp(logits)
-        store_first(delta, i, h, n - i)
-        for j in range(i, min(i + VL, n)):
+        store_first_of_four(delta, i, h, n - i)
+        for j in range(i, min(i + four, n)):
             count = np.float64(get(y, j))
             total += np.float64(get(delta, j))
             if count != 0.0:
                 total += count * (math.log(count) - np.float64(get(z, j)) - 1.0)
-        store_first(z, i, h, n - i)
-        store_first(delta, i, (h - target) * splat(z, scale), n - i)
+        store_first_of_four(z, i, h, n - i)
+        store_first_of_four(delta, i, (h - target) * splat(h, scale), n - i)
     return total
 
 
@@ -155,9 +159,10 @@ def likelihood_in_lanes(
     """
     total, VL = 0.0, lanes(z)
     if activation == SOFTMAX:
-        for i in range(0, n, 2 * VL):
-            pair_z, pair_y, pair_delta = advance(z, i), advance(y, i), advance(delta, i)
-            total += _softmax_in_lanes(pair_z, pair_y, pair_delta, VL, n_out, n - i, stride, scale)
+        for i in range(0, n, 4 * VL):
+            four_z, four_y, four_delta = advance(z, i), advance(y, i), advance(delta, i)
+            n_vectors = (n - i + VL - 1) // VL
+            total += _softmax_in_lanes(four_z, four_y, four_delta, n_vectors, VL, n_out, n - i, stride, scale)
         return total
     for j in range(n_out):
         row = j * stride

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels._jit import called, inlined
+from kernels._jit import called, codes, inlined
 from kernels.activations import RELU, SOFTMAX, activate_block, softmax_in_lanes
 from kernels.lane_kernels import (
     ROWS,
@@ -38,6 +38,8 @@ from kernels.losses import output_delta_in_lanes
 from kernels.simd import advance, get, lanes, put
 from kernels.structs import Dropout, Layers
 from kernels.workspace import Memory
+
+FIRST_BLOCK = codes(1)[0]
 
 
 @inlined
@@ -89,12 +91,22 @@ def take_batch(
 
 
 @inlined
+def activate_vectors(activation: int, h: Any, rows: int, n_vectors: int) -> None:
+    """Overwrite rows of a block by their activation: its only vector, or all, which are one row without gaps."""
+    VL, B = lanes(h), block_size(h)
+    if n_vectors == 1:
+        activate_block(activation, h, B, rows, VL)
+    else:
+        activate_block(activation, h, 0, 1, rows * B)
+
+
+@inlined
 def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vectors: int, activation: int) -> None:
     """Write activation(weight.T h) of a block to z (n_out, samples), a few rows after the other.
 
     A block of several vectors is multiplied as a whole one; nobody reads what comes of its unused vectors.
     """
-    VL, B = lanes(h), block_size(h)
+    B = block_size(h)
     height = 2 if n_out <= 2 else ROWS
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
@@ -105,7 +117,7 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
         else:
             forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         if activation != RELU:
-            activate_block(activation, strip, B, rows, VL if n_vectors == 1 else B)
+            activate_vectors(activation, strip, rows, n_vectors)
 
 
 @inlined
@@ -241,10 +253,9 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL
         load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
-        z = block_logits(network, parameters, memory.lanes_x, 0, n_vectors, memory)
+        z = block_logits(network, parameters, memory.lanes_x, FIRST_BLOCK, n_vectors, memory)
         if activation == SOFTMAX:
-            for i in range(0, used, 2 * VL):
-                softmax_in_lanes(advance(z, i), VL, n_out, B)
+            softmax_in_lanes(z, n_vectors, VL, n_out, B)
         else:
-            activate_block(activation, z, B, n_out, VL if n_vectors == 1 else B)
+            activate_vectors(activation, z, n_out, n_vectors)
         store_rows(z, n_out, used, advance(out, first * n_out))

@@ -17,11 +17,12 @@ The pieces, all for use inside compiled functions:
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `square_root`,
   `scale_by_power_of_two`, `scale_down_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`,
   `turned`, `sum_lanes`, `max_lanes`.
-- vectors in several registers, which these functions take, too: `joined`, `halves`, `load_two`, `store_two`.
+- four vectors as one, which these functions take, too: `load_four`, `load_first_of_four`, `store_four`,
+  `store_first_of_four`, at `places`.
 
 The vector length comes from `blocking.VECTOR_BYTES`. LLVM legalises any width, so a kernel is right at every length.
 This module only gathers them: the type is in `vectors`, the operations are in `vector_memory`, `vector_arithmetic`,
-`vector_lanes` and `vector_pairs`. Blocks of registers are in `tiles`; what a kernel computes with them is left to the
+`vector_lanes` and `vector_fours`. Blocks of registers are in `tiles`; what a kernel computes with them is left to the
 other modules.
 """
 
@@ -37,6 +38,7 @@ from kernels.vector_arithmetic import (
     select_less,
     square_root,
 )
+from kernels.vector_fours import load_first_of_four, load_four, places, store_first_of_four, store_four
 from kernels.vector_lanes import choose_first, keep_first, max_lanes, sum_lanes, turned
 from kernels.vector_memory import (
     address,
@@ -51,7 +53,6 @@ from kernels.vector_memory import (
     store,
     store_first,
 )
-from kernels.vector_pairs import halves, joined, load_two, store_two
 from kernels.vectors import VecType, lanes, splat
 
 __all__ = [
@@ -64,14 +65,14 @@ __all__ = [
     "copy_sign",
     "fma",
     "get",
-    "halves",
-    "joined",
     "keep_first",
     "lanes",
     "load",
     "load_first",
-    "load_two",
+    "load_first_of_four",
+    "load_four",
     "max_lanes",
+    "places",
     "prefetch",
     "prefetch_for_later",
     "put",
@@ -83,7 +84,8 @@ __all__ = [
     "square_root",
     "store",
     "store_first",
-    "store_two",
+    "store_first_of_four",
+    "store_four",
     "sum_lanes",
     "turned",
 ]

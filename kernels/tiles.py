@@ -18,7 +18,7 @@ from numba.extending import intrinsic, register_model
 
 from kernels._jit import inlined_for
 from kernels.vector_memory import vector_address
-from kernels.vectors import VecType, lane_numbers, vector_type
+from kernels.vectors import VecType, in_llvm, lane_numbers, vector_type
 
 
 class TileType(types.Type):
@@ -133,24 +133,22 @@ def _tile_get(typingctx: Any, block: Any, i: Any, j: Any) -> Any:
     return block.vector(block, types.intp, types.intp), codegen
 
 
-@intrinsic
-def _tile_set(typingctx: Any, block: Any, i: Any, j: Any, value: Any) -> Any:
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[3], _tile_element(builder, block, *args[:3]))
-        return context.get_dummy_value()
-
-    return types.void(block, types.intp, types.intp, value), codegen
-
-
 @inlined_for(operator.getitem)
 def _tile_getitem(block, index):
+    # Made by `in_llvm`, the loads of a product's tile cost a register more.
     if isinstance(block, TileType):
         return lambda block, index: _tile_get(block, index[0], index[1])
     return None
 
 
-@inlined_for(operator.setitem)
-def _tile_setitem(block, index, value):
-    if isinstance(block, TileType):
-        return lambda block, index, value: _tile_set(block, index[0], index[1], value)
-    return None
+def _signature_of_set(block: Any, index: Any, value: Any) -> Any:
+    place = types.UniTuple(types.intp, 2)
+    return types.none(block, place, block.vector) if isinstance(block, TileType) else None
+
+
+@in_llvm(operator.setitem, _signature_of_set)(TileType, types.BaseTuple, VecType)
+def _tile_set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    block, place, value = args
+    i, j = (builder.extract_value(place, k) for k in (0, 1))
+    builder.store(value, _tile_element(builder, sig.args[0], block, i, j))
+    return context.get_dummy_value()

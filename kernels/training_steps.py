@@ -109,7 +109,9 @@ def take_steps(
     start = order.position[0]
     meet(team)  # before the first moves it
     if one_batch:
-        batch_x, batch_y, batch_weights = _next_batch(take_batch, layers, samples, 0, 0, n_samples, order, memory)
+        batch_x, batch_y, batch_weights = _next_batch(
+            take_batch, layers, samples, span.period, start, n_samples, order, memory
+        )
     n_left, first_step = span.n_steps, span.step
     for period in range(learning_rates.size):
         rate = learning_rates[period]

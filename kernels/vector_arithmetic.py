@@ -13,9 +13,17 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels._jit import inlined_for, named
 from kernels.blocking import HAS_AVX512, VECTOR_BYTES
-from kernels.vectors import VecType, integer_vector_type, llvm_call, splat, type_suffix
+from kernels.vectors import (
+    VecType,
+    in_every_lane,
+    in_llvm,
+    in_one,
+    in_registers,
+    integer_vector_type,
+    llvm_call,
+    type_suffix,
+)
 
 HAS_SCALE = HAS_AVX512 and VECTOR_BYTES == 64
 
@@ -30,32 +38,28 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, a, a), codegen
 
 
-def _binary(instruction: str) -> Any:
-    @intrinsic
-    def operation(typingctx: Any, a: Any, b: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return getattr(builder, instruction)(*args)
-
-        return a(a, a), codegen
-
-    return operation
+def _signature_of_two(a: Any, b: Any) -> Any:
+    """Return the signature of an operator of vectors; a scalar beside a vector is rounded to its element type."""
+    if isinstance(a, VecType):
+        if a == b:
+            return a(a, a)
+        return a(a, a.dtype) if isinstance(b, types.Number) else None
+    return b(b.dtype, b) if isinstance(b, VecType) and isinstance(a, types.Number) else None
 
 
 def _overload_operator(python_operator: Any, instruction: str) -> None:
-    """Give vectors one of ``+ - * /``; a scalar beside a vector is rounded to its element type and splatted."""
-    operation = _binary(instruction)
+    """Give vectors one of ``+ - * /``."""
+    overloaded = in_llvm(python_operator, _signature_of_two)
 
-    own_name = named(f"vector_{instruction}")
-
-    @inlined_for(python_operator)
-    def vector_operator(a, b):
-        if isinstance(a, VecType) and isinstance(b, VecType):
-            return own_name(lambda a, b: operation(a, b))
-        if isinstance(a, VecType) and isinstance(b, types.Number):
-            return own_name(lambda a, b: operation(a, splat(a, b)))
-        if isinstance(b, VecType) and isinstance(a, types.Number):
-            return own_name(lambda a, b: operation(splat(b, a), b))
-        return None
+    @overloaded(VecType, VecType)
+    @overloaded(VecType, types.Float)
+    @overloaded(types.Float, VecType)
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [
+            value if isinstance(kind, VecType) else in_every_lane(builder, sig.return_type.length, value)
+            for kind, value in zip(sig.args, args, strict=True)
+        ]
+        return getattr(builder, instruction)(*vectors)
 
 
 for _operator, _instruction in (
@@ -67,20 +71,29 @@ for _operator, _instruction in (
     _overload_operator(_operator, _instruction)
 
 
-@intrinsic
-def _negated(typingctx: Any, a: Any) -> Any:
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.fneg(args[0])
-
-    return a(a), codegen
+def _signature_of_vectors(*args: Any) -> Any:
+    vector = args[0] if args else None
+    return vector(*args) if isinstance(vector, VecType) and all(kind == vector for kind in args) else None
 
 
-@inlined_for(operator.neg)
-def _negative(a):
+@in_llvm(operator.neg, _signature_of_vectors)(VecType)
+def _negative(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     """``-a``, which costs nothing before an `fma`."""
-    if isinstance(a, VecType):
-        return lambda a: _negated(a)
-    return None
+    return builder.fneg(args[0])
+
+
+@in_llvm(min, _signature_of_vectors)(VecType, VecType)
+def _minimum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    """``min`` of vectors: b where a is not a number, as the processor's instruction has it."""
+    a, b = args
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+
+@in_llvm(max, _signature_of_vectors)(VecType, VecType)
+def _maximum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    """``max`` of vectors: b where a is not a number."""
+    a, b = args
+    return builder.select(builder.fcmp_ordered("<", b, a), a, b)
 
 
 def _elementwise(llvm_name: str, n_args: int) -> Any:
@@ -110,22 +123,6 @@ def select_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> An
     return a(a, a, a, a), codegen
 
 
-@inlined_for(min)
-def _minimum(a, b):
-    """``min`` of vectors: b where a is not a number, as the processor's instruction has it."""
-    if isinstance(a, VecType) and isinstance(b, VecType):
-        return lambda a, b: select_less(a, b, a, b)
-    return None
-
-
-@inlined_for(max)
-def _maximum(a, b):
-    """``max`` of vectors: b where a is not a number."""
-    if isinstance(a, VecType) and isinstance(b, VecType):
-        return lambda a, b: select_less(b, a, a, b)
-    return None
-
-
 def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any, raised: int = 0) -> Any:
     """Multiply by 2**(exponent + raised), for whole numbers from the least to the largest normal exponent."""
     # Adding 1.5 * 2**mantissa_bits leaves the whole number in the low bits: no conversion, hence nothing undefined for
@@ -139,11 +136,22 @@ def _times_power_of_two(builder: Any, vector: VecType, value: Any, exponent: Any
 
 
 def _scaled_by_instruction(builder: Any, vector: VecType, args: Any) -> Any:
-    """Scale by the instruction that AVX-512 has for it."""
+    """Scale by the instruction that AVX-512 has for it, register by register."""
     kind, n_bits = ("ps", 16) if vector.dtype.bitwidth == 32 else ("pd", 8)
     all_lanes, current_rounding = ir.Constant(ir.IntType(n_bits), -1), ir.Constant(ir.IntType(32), 4)
-    operands = [*args, args[0], all_lanes, current_rounding]
-    return llvm_call(builder, f"llvm.x86.avx512.mask.scalef.{kind}.512", args[0].type, operands)
+    values, exponents = (in_registers(builder, vector, arg) for arg in args)
+    return in_one(
+        builder,
+        [
+            llvm_call(
+                builder,
+                f"llvm.x86.avx512.mask.scalef.{kind}.512",
+                value.type,
+                [value, exponent, value, all_lanes, current_rounding],
+            )
+            for value, exponent in zip(values, exponents, strict=True)
+        ],
+    )
 
 
 @intrinsic

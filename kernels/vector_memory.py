@@ -91,18 +91,30 @@ def store(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
     return types.void(pointer, types.intp, value), codegen
 
 
+def load_masked(builder: Any, vector: VecType, pointer: Any, index: Any, n: Any, fill: Any) -> Any:
+    """Load the first `n` lanes of a vector, `fill` in the others, in LLVM."""
+    source = vector_address(builder, vector, pointer, index)
+    alignment = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
+    others = in_every_lane(builder, vector.length, fill)
+    arguments = [source, alignment, first_lanes(builder, vector, n), others]
+    return llvm_call(builder, f"llvm.masked.load.{type_suffix(vector)}.p0", others.type, arguments)
+
+
+def store_masked(builder: Any, vector: VecType, pointer: Any, index: Any, value: Any, n: Any) -> None:
+    """Store the first `n` lanes of a vector, in LLVM."""
+    target = vector_address(builder, vector, pointer, index)
+    alignment = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
+    arguments = [value, target, alignment, first_lanes(builder, vector, n)]
+    llvm_call(builder, f"llvm.masked.store.{type_suffix(vector)}.p0", ir.VoidType(), arguments)
+
+
 @intrinsic
 def load_first(typingctx: Any, pointer: Any, index: Any, n: Any, fill: Any) -> Any:
     """Load the first `n` elements (n <= 0: none, n >= lanes: all); the other lanes are `fill`, their memory unread."""
     vector = VecType(pointer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = vector_address(builder, vector, args[0], args[1])
-        alignment = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
-        mask = first_lanes(builder, vector, args[2])
-        others = in_every_lane(builder, vector.length, args[3])
-        name = f"llvm.masked.load.{type_suffix(vector)}.p0"
-        return llvm_call(builder, name, others.type, [source, alignment, mask, others])
+        return load_masked(builder, vector, *args)
 
     return vector(pointer, types.intp, types.intp, vector.dtype), codegen
 
@@ -112,12 +124,7 @@ def store_first(typingctx: Any, pointer: Any, index: Any, value: Any, n: Any) ->
     """Store the first `n` lanes (n <= 0: none, n >= lanes: all); memory behind them is never touched."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target = vector_address(builder, value, args[0], args[1])
-        alignment = ir.Constant(ir.IntType(32), value.dtype.bitwidth // 8)
-        mask = first_lanes(builder, value, args[3])
-        llvm_call(
-            builder, f"llvm.masked.store.{type_suffix(value)}.p0", ir.VoidType(), [args[2], target, alignment, mask]
-        )
+        store_masked(builder, value, *args)
         return context.get_dummy_value()
 
     return types.void(pointer, types.intp, value, types.intp), codegen

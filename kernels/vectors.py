@@ -7,14 +7,15 @@ in `vector_memory`, `vector_arithmetic` and `vector_lanes` are made with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
-from numba.extending import intrinsic, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, register_model
 
 from kernels.blocking import VECTOR_BYTES
 
@@ -26,6 +27,36 @@ class VecType(types.Type):
         self.dtype, self.registers = dtype, registers
         self.length = registers * VECTOR_BYTES * 8 // dtype.bitwidth
         super().__init__(name=f"Vec({dtype}x{self.length})")
+
+
+def in_llvm(function: Any, signature_for: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what a Python function means for arguments of some types as LLVM code, which takes numba no compilation.
+
+    Parameters
+    ----------
+    function : callable
+        Such as ``operator.add``.
+    signature_for : callable
+        Takes the types of the arguments and returns the signature, or None where others are to answer.
+
+    Returns
+    -------
+    decorator
+        Of a code generator, for the types of arguments that it is given.
+    """
+
+    class Template(AbstractTemplate):
+        key = function
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            return signature_for(*args)
+
+    infer_global(function)(Template)
+
+    def decorator(*argument_types: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        return lower_builtin(function, *argument_types)
+
+    return decorator
 
 
 def _element_type(dtype: types.Float) -> ir.Type:
@@ -66,6 +97,23 @@ def lane_numbers(numbers: Iterable[int]) -> Any:
     """Return the numbers of lanes as an LLVM shuffle takes them."""
     chosen = list(numbers)
     return ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen)
+
+
+def in_registers(builder: Any, vector: VecType, value: Any) -> list[Any]:
+    """Return the parts of a vector that are a register each."""
+    length = vector.length // vector.registers
+    return [
+        builder.shuffle_vector(value, value, lane_numbers(range(first, first + length)))
+        for first in range(0, vector.length, length)
+    ]
+
+
+def in_one(builder: Any, parts: list[Any]) -> Any:
+    """Return the vector that the parts make, one behind the other; their number is a power of two."""
+    while len(parts) > 1:
+        chosen = lane_numbers(range(2 * parts[0].type.count))
+        parts = [builder.shuffle_vector(*pair, chosen) for pair in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
 def llvm_call(builder: Any, name: str, result: ir.Type, args: list[Any]) -> Any:

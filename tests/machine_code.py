@@ -10,6 +10,7 @@ _LABEL = re.compile(r"([^\s:]+):")
 _JUMP = re.compile(r"j[a-z]+\s+(\.L\w+)$")
 _STACK, _FRAME = re.compile(r"\(%rsp\b"), re.compile(r"\(%rbp\b")
 _FUSED = re.compile(r"vfn?m(?:add|sub)(?:132|213|231)([ps][sd])\s")
+_MASKED = re.compile(r"vmaskmov|vmov.*\(.*\{%k")
 _LOAD = re.compile(r"vmov(?:[au]p[sd]|dq[au]\d*)\s+[^%]*\(\S*\), %[xyz]mm\d+$")
 
 
@@ -39,9 +40,9 @@ class Loop:
         ]
 
     @property
-    def written_to_the_stack(self) -> list[str]:
-        """What is moved to the stack."""
-        return [line for line in self.on_the_stack if re.match(r"v?mov\S*\s+%.*\)$", line)]
+    def masked(self) -> list[str]:
+        """What reads or writes some lanes of a vector in memory."""
+        return [line for line in self.instructions if _MASKED.match(line)]
 
     @property
     def calls(self) -> list[str]:

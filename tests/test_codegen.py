@@ -23,7 +23,8 @@ from kernels.micro_kernels import columns_wide, rows_wide
 from kernels.simd import address
 
 DTYPES = ("float32", "float64")
-REGISTER = {16: "xmm", 32: "ymm", 64: "zmm"}[VECTOR_BYTES]
+REGISTER_OF = {16: "xmm", 32: "ymm", 64: "zmm"}
+REGISTER = REGISTER_OF[VECTOR_BYTES]
 PACKED = {"float32": "ps", "float64": "pd"}
 
 
@@ -137,13 +138,15 @@ def test_a_step_of_the_peak_loop_is_one_multiply_add_for_each_chain_and_no_memor
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_sigmoid_and_tanh_are_loops_without_a_call(dtype: str) -> None:
     loops = loops_of(_activate, "activate_block", dtype, 1, 3)
-    assert len(loops) >= 2  # LLVM makes loops of their own for what is left of a row
+    along_rows = [loop for loop in loops if not loop.masked]
+    assert len(along_rows) >= 2  # other loops may be for what is left of a row
     for loop in loops:
-        if REGISTERS == 32:
-            assert_in_registers(loop, dtype)
-        else:  # there are more constants than registers: some are read from the stack, and a vector waits there
-            assert_packed(loop, dtype)
-            assert len(loop.written_to_the_stack) <= 1
+        # Of vectors shorter than the registers LLVM puts two or four into one.
+        assert any(loop.fused_otherwise(PACKED[dtype], register) == [] for register in REGISTER_OF.values())
+        assert loop.calls == []
+    for loop in along_rows:
+        # Four vectors at once need more than 16 registers, and are still faster than one that needs fewer.
+        assert REGISTERS == 16 or loop.on_the_stack == []
 
 
 # ---- the tests above fail when they should

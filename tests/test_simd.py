@@ -105,13 +105,16 @@ def _sum_and_max(x: Any) -> Any:
 
 
 @njit(error_model="numpy")
-def _two_places(x: Any, index: int, other: int, out: Any) -> None:
+def _four(x: Any, index: int, n: int, apart: int, out: Any) -> None:
     p, target = simd.address(x, 0), simd.address(out, 0)
-    VL, pair = simd.lanes(p), simd.load_two(p, index, other)
-    first, second = simd.halves(simd.joined(pair, pair * 2.0))
-    simd.store_two(target, 0, 2 * VL, first)
-    simd.store(target, 3 * VL, second)
-    simd.store_two(target, 5 * VL, 5 * VL, pair)
+    where = simd.places(n, apart)
+    simd.store_four(target, index, where, simd.load_four(p, index, where) * 2.0)
+
+
+@njit(error_model="numpy")
+def _first_of_four(x: Any, n: int, out: Any) -> None:
+    simd.store_first_of_four(simd.address(out, 0), 0, simd.load_first_of_four(simd.address(x, 0), 0, n, 5.0), 4 * n)
+    simd.store_first_of_four(simd.address(out, 0), 0, simd.load_first_of_four(simd.address(x, 0), 0, n, 5.0) * 2.0, n)
 
 
 # ---- memory
@@ -300,13 +303,27 @@ def test_keep_first_zeroes_the_other_lanes_whatever_they_hold(dtype: Any) -> Non
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_two_vectors_are_loaded_joined_taken_apart_and_stored(dtype: Any) -> None:
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+def test_up_to_four_vectors_are_loaded_and_stored_as_one(n: int, dtype: Any) -> None:
     VL = length(dtype)
-    x, out = np.arange(1.0, 1 + 3 * VL, dtype=dtype), Surrounded(np.zeros(6 * VL), dtype)
-    for index, other in ((0, VL), (2 * VL, 0), (1, VL + 2), (3, 3)):
-        out.array[:] = 0
-        _two_places(x, index, other, out.array)
-        first, second, nothing = x[index : index + VL], x[other : other + VL], np.zeros(VL, dtype)
-        expected = [first, nothing, second, 2 * first, 2 * second, first]
-        np.testing.assert_array_equal(out.array, np.concatenate(expected))
+    for index, apart in ((0, VL), (3, VL + 1), (1, 5 * VL)):
+        last = index + min(n - 1, 3) * apart + VL
+        x, out = np.arange(1.0, 1 + last, dtype=dtype), Surrounded(np.zeros(last), dtype)
+        _four(x, index, n, apart, out.array)
+        expected = np.zeros(last, dtype)
+        for v in range(min(n, 4)):
+            vector = slice(index + v * apart, index + v * apart + VL)
+            expected[vector] = 2 * x[vector]
+        np.testing.assert_array_equal(out.array, expected)
+        out.assert_margins_unchanged()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_four_masked_vectors_end_where_they_are_told(dtype: Any) -> None:
+    VL = length(dtype)
+    for n in range(1, 4 * VL + 1):
+        x, room = np.arange(1.0, n + 1, dtype=dtype), min(4 * n, 4 * VL)
+        out = Surrounded(np.zeros(room), dtype)
+        _first_of_four(x, n, out.array)
+        np.testing.assert_array_equal(out.array, [*(2 * x), *[5.0] * (room - n)])
         out.assert_margins_unchanged()

@@ -27,8 +27,8 @@ def _in_rows(z: Any) -> None:
 @njit(error_model="numpy")
 def _in_lanes(z: Any) -> None:
     VL = lanes(address(z, 0))
-    for i in range(0, z.shape[1], 2 * VL):
-        softmax_in_lanes(address(z, i), VL if i + VL < z.shape[1] else 0, z.shape[0], z.shape[1])
+    for i in range(0, z.shape[1], 4 * VL):
+        softmax_in_lanes(address(z, i), (z.shape[1] - i) // VL, VL, z.shape[0], z.shape[1])
 
 
 def in_rows(z: np.ndarray) -> np.ndarray:
