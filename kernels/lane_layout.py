@@ -62,11 +62,26 @@ def _load_elements(rows: Any, order: Any, ordered: bool, first: int, n: int, tar
         put(target, s, get(rows, source) if sample < n else 0.0)
 
 
+@inlined
+def _ask_for_rows(rows: Any, order: Any, n: int, width: int) -> None:
+    """Ask for the n rows of `width` elements that `order` lists, to be read later."""
+    line = CACHE_LINE * lanes(rows) // VECTOR_BYTES
+    for i in range(n):
+        row = get(order, i) * width
+        for j in range(0, width, line):
+            prefetch_for_later(rows, row + j)
+        prefetch_for_later(rows, row + width - 1)
+
+
 @kernel
-def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height: int, target: Any) -> None:
+def load_blocks(
+    rows: Any, order: Any, ordered: bool, n: int, n_next: int, width: int, height: int, target: Any
+) -> None:
     """Copy n rows of `width` elements to rows of features, `height` of them in each block; zeros fill the last vector.
 
-    The rows are the first ones, or those that `order` lists. The last of more rows than features is filled with ones.
+    The rows are the first ones, or those that `order` lists. It lists `n_next` more, to be copied later: those are
+    asked for on the way, a few at a time, since a processor waits for more than it can ask for at once. The last of
+    more rows than features is filled with ones.
     """
     VL, B = lanes(rows), block_size(rows)
     for first in range(0, n, B):
@@ -76,19 +91,10 @@ def load_blocks(rows: Any, order: Any, ordered: bool, n: int, width: int, height
                 _load_elements(rows, order, ordered, first + i, n, advance(block, i))
             else:
                 _load_squares(rows, order, ordered, first + i, n, width, advance(block, i))
+            if ordered:
+                _ask_for_rows(rows, advance(order, n + first + i), min(VL, n_next - first - i), width)
         for i in range(B if height > width else 0):
             put(block, width * B + i, 1.0)
-
-
-@kernel
-def ask_for_rows(rows: Any, order: Any, n: int, width: int) -> None:
-    """Ask for the n rows of `width` elements that `order` lists, to be read later."""
-    line = CACHE_LINE * lanes(rows) // VECTOR_BYTES
-    for i in range(n):
-        row = get(order, i) * width
-        for j in range(0, width, line):
-            prefetch_for_later(rows, row + j)
-        prefetch_for_later(rows, row + width - 1)
 
 
 @inlined

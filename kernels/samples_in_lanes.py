@@ -33,7 +33,7 @@ from kernels.lane_kernels import (
     forward_pair,
     forward_vector,
 )
-from kernels.lane_layout import ask_for_rows, block_size, load_blocks, store_rows
+from kernels.lane_layout import block_size, load_blocks, store_rows
 from kernels.losses import output_delta_in_lanes
 from kernels.simd import advance, get, lanes, put
 from kernels.structs import Dropout, Layers
@@ -80,12 +80,9 @@ def take_batch(
     batch are asked for, to arrive while this one is computed.
     """
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
-    load_blocks(x, order, ordered, rows, n_in, n_in + 1, memory.lanes_x)
-    load_blocks(y, order, ordered, rows, n_out, n_out, memory.lanes_y)
-    if ordered:
-        n_next = min(n_after, memory.batch_size)
-        ask_for_rows(x, advance(order, rows), n_next, n_in)
-        ask_for_rows(y, advance(order, rows), n_next, n_out)
+    n_next = min(n_after, memory.batch_size)
+    load_blocks(x, order, ordered, rows, n_next, n_in, n_in + 1, memory.lanes_x)
+    load_blocks(y, order, ordered, rows, n_next, n_out, n_out, memory.lanes_y)
     write_ones(network, x, memory)
     return x, y, weights
 
@@ -252,7 +249,7 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
     for first in range(0, n, B):
         used = min(B, n - first)
         n_vectors = (used + VL - 1) // VL
-        load_blocks(advance(x, first * n_in), network.sizes, False, used, n_in, n_in + 1, memory.lanes_x)
+        load_blocks(advance(x, first * n_in), network.sizes, False, used, 0, n_in, n_in + 1, memory.lanes_x)
         z = block_logits(network, parameters, memory.lanes_x, FIRST_BLOCK, n_vectors, memory)
         if activation == SOFTMAX:
             softmax_in_lanes(z, n_vectors, VL, n_out, B)

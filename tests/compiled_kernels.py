@@ -108,10 +108,10 @@ def call_copy_block(source: np.ndarray, stride: int, rows: int, columns: int, ou
 
 @entry_point
 def call_load_blocks(
-    rows: np.ndarray, order: np.ndarray, ordered: bool, n: int, width: int, height: int, out: np.ndarray
+    rows: np.ndarray, order: np.ndarray, ordered: bool, n: int, n_next: int, width: int, height: int, out: np.ndarray
 ) -> None:
     """Call `load_blocks`."""
-    load_blocks(address(rows, 0), address(order, 0), ordered, n, width, height, address(out, 0))
+    load_blocks(address(rows, 0), address(order, 0), ordered, n, n_next, width, height, address(out, 0))
 
 
 @entry_point

@@ -99,16 +99,19 @@ def in_blocks(values: np.ndarray, height: int, rows_read: int) -> np.ndarray:
 
 
 def check_load_blocks(memory: Placement, n: int, width: int, dtype: Any, *, ordered: bool, ones: bool) -> None:
-    """Bring n rows to blocks, the first ones or those of an order, with a row of ones behind each block or without."""
+    """Bring n rows to blocks, the first ones or those of an order, with a row of ones behind each block or without.
+
+    An order lists three more rows, which are to be copied later.
+    """
     VL, generator = vector_length(dtype), np.random.default_rng((n, width))
-    rows, order = random_matrix(generator, (n + 3, width), dtype), generator.permutation(n + 3)[:n]
+    rows, order = random_matrix(generator, (n + 3, width), dtype), generator.permutation(n + 3)
     height = width + ones
     padded = np.zeros((width, -(-n // VL) * VL), dtype)
-    padded[:, :n] = (rows[order] if ordered else rows[:n]).T
+    padded[:, :n] = rows[order[:n] if ordered else slice(n)].T
     expected = in_blocks(np.vstack([padded, np.ones_like(padded[:1])]) if ones else padded, height, height)
     out = memory.result(np.full(-(-n // (BLOCK_VECTORS * VL)) * height * BLOCK_VECTORS * VL, CANARY, dtype))
     source = rows if ordered else rows[:n]
-    call_load_blocks(memory.operand(source.ravel()), order, ordered, n, width, height, out)
+    call_load_blocks(memory.operand(source.ravel()), order, ordered, n, 3 if ordered else 0, width, height, out)
     written = ~np.isnan(expected)
     np.testing.assert_array_equal(out[: expected.size][written], expected[written], f"{n} x {width}, {dtype}")
     memory.assert_kept()
