@@ -17,6 +17,7 @@ import typer
 
 from trainer import dataset_commands, model_commands, training_commands
 from trainer.errors import InputError
+from trainer.numba_alone import load_numba_alone
 
 app = typer.Typer(
     name="scratch-mlp",
@@ -124,6 +125,7 @@ def warmup(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    load_numba_alone()
     try:
         status = app(arguments, prog_name="scratch-mlp", standalone_mode=False)
     except InputError as error:
