@@ -2,7 +2,7 @@
 
 =================== ==============================================================================================
 `simd`, `tiles`     one SIMD register, and a block of registers, as numba types; `simd` gathers `vectors`,
-                    `vector_memory`, `vector_arithmetic` and `vector_lanes`
+                    `vector_memory`, `vector_arithmetic`, `vector_lanes` and, for four at once, `vector_fours`
 `blocking`          vector length and tile sizes of this processor
 `elementary`        exp, sigmoid, tanh, relu of a vector
 `micro_kernels`     one register tile of a matrix product

@@ -220,6 +220,15 @@ def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int
         _map_block(elementary.relu, h, stride, rows, columns)
 
 
+@inlined
+def activate_in_lanes(activation: int, h: Any, rows: int, n: int, stride: int) -> None:
+    """Do it for rows of n samples, in memory up to the next row: a vector of each, or all rows as one without gaps."""
+    if n <= lanes(h):
+        activate_block(activation, h, stride, rows, lanes(h))
+    else:
+        activate_block(activation, h, 0, 1, rows * stride)
+
+
 @kernel
 def multiply_block_by_derivative(activation: int, h: Any, delta: Any, stride: int, rows: int, columns: int) -> None:
     """Turn a block of dL/dh into dL/dz, given the outputs h; rows of both are `stride` apart; of hidden layers."""

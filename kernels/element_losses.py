@@ -29,6 +29,7 @@ from kernels.activations import (
     TANH,
     activate,
     activate_block,
+    activate_in_lanes,
     identity_derivative,
     multiply_block_by_derivative,
     multiply_by_derivative,
@@ -187,10 +188,7 @@ def squared_errors_in_lanes(
     What pads the last vector of the samples gets a delta of zero. No masked store delays the loads that follow.
     """
     total = splat(z, 0.0)
-    if n <= lanes(z):
-        activate_block(activation, z, stride, n_out, lanes(z))
-    else:
-        activate_block(activation, z, 0, 1, n_out * stride)
+    activate_in_lanes(activation, z, n_out, n, stride)
     for j in range(n_out):
         h, row_y, row_delta = advance(z, j * stride), advance(y, j * stride), advance(delta, j * stride)
         total = total + _errors_in_one_pass(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels._jit import called, codes, inlined
-from kernels.activations import RELU, SOFTMAX, activate_block, softmax_in_lanes
+from kernels.activations import RELU, SOFTMAX, activate_in_lanes, softmax_in_lanes
 from kernels.lane_kernels import (
     ROWS,
     add_gradient_of_1,
@@ -88,22 +88,12 @@ def take_batch(
 
 
 @inlined
-def activate_vectors(activation: int, h: Any, rows: int, n_vectors: int) -> None:
-    """Overwrite rows of a block by their activation: its only vector, or all, which are one row without gaps."""
-    VL, B = lanes(h), block_size(h)
-    if n_vectors == 1:
-        activate_block(activation, h, B, rows, VL)
-    else:
-        activate_block(activation, h, 0, 1, rows * B)
-
-
-@inlined
 def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vectors: int, activation: int) -> None:
     """Write activation(weight.T h) of a block to z (n_out, samples), a few rows after the other.
 
     A block of several vectors is multiplied as a whole one; nobody reads what comes of its unused vectors.
     """
-    B = block_size(h)
+    VL, B = lanes(h), block_size(h)
     height = 2 if n_out <= 2 else ROWS
     for i in range(0, n_out, height):
         rows, strip = min(height, n_out - i), advance(z, i * B)
@@ -114,7 +104,7 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
         else:
             forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         if activation != RELU:
-            activate_vectors(activation, strip, rows, n_vectors)
+            activate_in_lanes(activation, strip, rows, n_vectors * VL, B)
 
 
 @inlined
@@ -254,5 +244,5 @@ def write_outputs(network: Layers, parameters: Any, x: Any, n: int, memory: Memo
         if activation == SOFTMAX:
             softmax_in_lanes(z, n_vectors, VL, n_out, B)
         else:
-            activate_vectors(activation, z, n_out, n_vectors)
+            activate_in_lanes(activation, z, n_out, n_vectors * VL, B)
         store_rows(z, n_out, used, advance(out, first * n_out))
