@@ -8,7 +8,7 @@
 `micro_kernels`     one register tile of a matrix product
 `packing`           copies of operands; transposition
 `gemm`              the matrix product around them
-`activations`       activation functions over arrays, and their derivatives as functions of the output
+`activations`       activation functions over arrays, and their derivatives as functions of the output; `softmax`
 `losses`            loss, output activation and delta in one pass: `element_losses` of errors, `likelihoods` of logits;
                     `short_rows`: rows turned to lanes for softmax
 `dropout`           which hidden units a step leaves out

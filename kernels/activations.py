@@ -22,17 +22,14 @@ import numpy as np
 
 from kernels import elementary
 from kernels._jit import called, codes, entry_point, inlined, kernel, out_of_line
-from kernels.short_rows import are_short, turn_back_inplace, turn_rows
 from kernels.simd import (
     address,
     advance,
-    fma,
     lanes,
     load,
     load_first,
     load_first_of_four,
     load_four,
-    max_lanes,
     places,
     select_less,
     splat,
@@ -40,9 +37,8 @@ from kernels.simd import (
     store_first,
     store_first_of_four,
     store_four,
-    sum_lanes,
-    turned,
 )
+from kernels.softmax import softmax_derivative_row, softmax_rows
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP = codes(6)
 ACTIVATIONS = {
@@ -120,94 +116,6 @@ def _multiply_block(derivative: Any, h: Any, delta: Any, stride: int, rows: int,
             store_first(row, whole, product, rest)
 
 
-@inlined
-def softmax_row(z: Any, n: int) -> Any:
-    """Overwrite the n logits at z by their softmax; return log(sum(exp(z))) = (largest z, sum of exp(z - largest)).
-
-    Exponentials and their sum are kept in two parts, so that the quotient is as exact as they are.
-    """
-    four = 4 * lanes(z)
-    largest = load_first_of_four(z, 0, n, -np.inf)
-    for j in range(four, n, four):
-        largest = max(load_first_of_four(z, j, n - j, -np.inf), largest)
-    shift = splat(largest, max_lanes(largest))
-    total, total_low = splat(shift, 0.0), splat(shift, 0.0)
-    for j in range(0, n, four):
-        logits = load_first_of_four(z, j, n - j, -np.inf)
-        total, total_low = elementary.add_exp_of_difference(logits, shift, total, total_low)
-    distance = four // 2
-    while distance > 0:
-        other, other_low = turned(total, distance), turned(total_low, distance)
-        total, total_low = elementary.sum_in_two(total, total_low, other, other_low)
-        distance //= 2
-    inverse = 1.0 / total
-    for j in range(0, n, four):
-        logits = load_first_of_four(z, j, n - j, -np.inf)
-        h = elementary.exp_of_difference_over(logits, shift, total, total_low, inverse)
-        store_first_of_four(z, j, h, n - j)
-    return max_lanes(largest), max_lanes(total)
-
-
-@inlined
-def _softmax_derivative_row(h: Any, delta: Any, n: int) -> None:
-    VL = lanes(h)
-    total = splat(h, 0.0)
-    for j in range(0, n, VL):
-        total = fma(load_first(h, j, n - j, 0.0), load_first(delta, j, n - j, 0.0), total)
-    mean = splat(h, sum_lanes(total))
-    for j in range(0, n, VL):
-        row = load_first(h, j, n - j, 0.0) * (load_first(delta, j, n - j, 0.0) - mean)
-        store_first(delta, j, row, n - j)
-
-
-@inlined
-def softmax_in_lanes(z: Any, n_vectors: int, apart: int, n: int, stride: int) -> tuple[Any, Any]:
-    """Overwrite the n logits, `stride` apart, of up to four vectors of samples by their softmax.
-
-    The vectors are `apart` elements from each other. Returns what `softmax_row` does.
-    """
-    where = places(n_vectors, apart)
-    largest = load_four(z, 0, where)
-    total, total_low = splat(largest, 0.0), splat(largest, 0.0)
-    for j in range(1, n):
-        largest = max(largest, load_four(z, j * stride, where))
-    for j in range(n):
-        logits = load_four(z, j * stride, where)
-        total, total_low = elementary.add_exp_of_difference(logits, largest, total, total_low)
-    inverse = 1.0 / total
-    for j in range(n):
-        logits = load_four(z, j * stride, where)
-        h = elementary.exp_of_difference_over(logits, largest, total, total_low, inverse)
-        store_four(z, j * stride, where, h)
-    return largest, total
-
-
-@inlined
-def _softmax_rows(h: Any, rows: int, columns: int) -> None:
-    """Overwrite rows of logits by their softmax: where they are short, for vectors of rows."""
-    VL = lanes(h)
-    n_turned = rows // VL if are_short(h, columns) else 0
-    size = columns * VL
-    for i in range(n_turned):
-        turn_rows(advance(h, i * size), columns, advance(h, i * size))
-    for i in range(0, n_turned, 4):
-        softmax_in_lanes(advance(h, i * size), min(4, n_turned - i), size, columns, VL)
-    for i in range(n_turned):
-        turn_back_inplace(advance(h, i * size), columns)
-    for i in range(n_turned * VL, rows):
-        softmax_row(advance(h, i * columns), columns)
-
-
-@inlined
-def softmax_derivative_in_lanes(h: Any, delta: Any, n: int, stride: int) -> None:
-    """Turn dL/dh of a vector of samples into dL/dz; outputs and deltas are `stride` apart."""
-    mean = splat(h, 0.0)
-    for j in range(n):
-        mean = fma(load(h, j * stride), load(delta, j * stride), mean)
-    for j in range(n):
-        store(delta, j * stride, load(h, j * stride) * (load(delta, j * stride) - mean))
-
-
 @kernel
 def activate_block(activation: int, h: Any, stride: int, rows: int, columns: int) -> None:
     """Overwrite a block of logits by the activation of a hidden layer, rows being `stride` apart."""
@@ -244,7 +152,7 @@ def multiply_block_by_derivative(activation: int, h: Any, delta: Any, stride: in
 def activate(activation: int, h: Any, rows: int, columns: int) -> None:
     """Overwrite the logits (rows, columns) at the pointer h by their activation."""
     if activation == SOFTMAX:
-        _softmax_rows(h, rows, columns)
+        softmax_rows(h, rows, columns)
     elif activation == EXP:
         _map_block(elementary.exp, h, 0, 1, rows * columns)
     else:
@@ -256,7 +164,7 @@ def multiply_by_derivative(activation: int, h: Any, delta: Any, rows: int, colum
     """Turn dL/dh at the pointer delta into dL/dz, given the outputs h; both are (rows, columns)."""
     if activation == SOFTMAX:
         for i in range(rows):
-            _softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
+            softmax_derivative_row(advance(h, i * columns), advance(delta, i * columns), columns)
     elif activation == EXP:
         _multiply_block(_exp_derivative, h, delta, 0, 1, rows * columns)
     else:

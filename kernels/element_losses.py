@@ -35,8 +35,6 @@ from kernels.activations import (
     multiply_by_derivative,
     relu_derivative,
     sigmoid_derivative,
-    softmax_derivative_in_lanes,
-    softmax_in_lanes,
     tanh_derivative,
 )
 from kernels.simd import (
@@ -52,6 +50,7 @@ from kernels.simd import (
     store_first,
     sum_lanes,
 )
+from kernels.softmax import softmax_derivative_in_lanes, softmax_in_lanes
 
 
 @inlined

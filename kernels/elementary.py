@@ -22,6 +22,7 @@ from kernels.simd import (
     round_to_even,
     scale_by_power_of_two,
     scale_down_by_power_of_two,
+    scale_raised,
     select_less,
     splat,
 )
@@ -135,22 +136,23 @@ def exp_of_difference(x: Any, y: Any) -> tuple[Any, Any, Any]:
 
 
 @inlined
-def add_exp_of_difference(x: Any, y: Any, total: Any, total_low: Any) -> tuple[Any, Any]:
-    """Return the sum of a number given as two and exp(x - y), as `sum_in_two` does."""
+def add_exp_of_difference(x: Any, y: Any, total: Any, total_low: Any) -> tuple[Any, Any, Any, Any]:
+    """Return exp(x - y) and the sum of it and of a number given as two, each as two, as `sum_in_two` does.
+
+    All are raised as `scale_raised` does it, so that what is lost of the low parts weighs nothing.
+    """
     high, low, n = exp_of_difference(x, y)
-    return sum_in_two(total, total_low, scale_by_power_of_two(high, n), scale_by_power_of_two(low, n))
+    high, low = scale_raised(high, n), scale_raised(low, n)
+    total, total_low = sum_in_two(total, total_low, high, low)
+    return high, low, total, total_low
 
 
 @inlined
-def exp_of_difference_over(x: Any, y: Any, total: Any, total_low: Any, inverse: Any) -> Any:
-    """Return exp(x - y) over a number given as two; `inverse` is 1 over the larger of them, rounded.
-
-    The exponential is computed again: with the one of the sum, kept as one number, results are off by up to 2.4 ULP.
-    """
-    high, low, n = exp_of_difference(x, y)
+def quotient_of_two(high: Any, low: Any, total: Any, total_low: Any, inverse: Any) -> Any:
+    """Return the quotient of numbers that are given as two each; `inverse` is 1 / total, rounded."""
     q = high * inverse
     remainder = fma(-q, total, high) + fma(-q, total_low, low)
-    return scale_by_power_of_two(fma(remainder, inverse, q), n)
+    return fma(remainder, inverse, q)
 
 
 @inlined

@@ -20,7 +20,7 @@ import numpy as np
 
 from kernels import elementary
 from kernels._jit import inlined, kernel
-from kernels.activations import EXP, SIGMOID, SOFTMAX, softmax_in_lanes, softmax_row
+from kernels.activations import EXP, SIGMOID, SOFTMAX
 from kernels.short_rows import are_short, turn_back_inplace, turn_rows
 from kernels.simd import (
     absolute,
@@ -40,32 +40,58 @@ from kernels.simd import (
     store_four,
     sum_lanes,
 )
+from kernels.softmax import largest_in_lanes, softmax_in_lanes, softmax_in_lanes_beside, softmax_row
 
 
-@kernel
-def _softmax_in_lanes(
-    z: Any, y: Any, delta: Any, n_vectors: int, apart: int, n_out: int, n: int, stride: int, scale: Any
+@inlined
+def _softmax_by(
+    softmax: Any, z: Any, y: Any, delta: Any, n_vectors: int, apart: int, n_out: int, n: int, stride: int, scale: Any
 ) -> Any:
     """Do what `likelihood` does for softmax and the first n samples of up to four vectors, in rows of outputs.
 
-    The vectors are `apart` elements from each other; y and delta may be the same. With t the sum of a sample's targets
-    its loss is ``t log(sum exp(z - m)) - sum y (z - m)``, m being the largest z.
+    The vectors are `apart` elements from each other. With t the sum of a sample's targets its loss is ``t log(sum
+    exp(z - m)) - sum y (z - m)``, m being the largest z.
     """
     where = places(n_vectors, apart)
-    largest = load_four(z, 0, where)
+    largest = largest_in_lanes(z, where, n_out, stride)
     weighted, target_sum = splat(largest, 0.0), splat(largest, 0.0)
-    for j in range(1, n_out):
-        largest = max(largest, load_four(z, j * stride, where))
     for j in range(n_out):
         target = load_four(y, j * stride, where)
         weighted = fma(target, load_four(z, j * stride, where) - largest, weighted)
         target_sum = target_sum + target
-    exp_sum = softmax_in_lanes(z, n_vectors, apart, n_out, stride)[1]
+    exp_sum = softmax(z, delta, n_vectors, apart, n_out, stride)[1]
     for j in range(n_out):
         error = load_four(z, j * stride, where) * target_sum - load_four(y, j * stride, where)
         store_four(delta, j * stride, where, keep_first(error, n) * splat(error, scale))
     loss = fma(target_sum, elementary.log_of_sum(exp_sum, n_out), -weighted)
     return np.float64(sum_lanes(keep_first(loss, n)))
+
+
+@inlined
+def _softmax_in_its_place(z: Any, room: Any, n_vectors: int, apart: int, n: int, stride: int) -> tuple[Any, Any]:
+    return softmax_in_lanes(z, n_vectors, apart, n, stride)
+
+
+@kernel
+def _softmax_of_turned(
+    z: Any, y_and_delta: Any, n_vectors: int, apart: int, n_out: int, stride: int, scale: Any
+) -> Any:
+    """Do it for rows that are turned, with targets where the delta is to be."""
+    n = n_vectors * stride
+    return _softmax_by(_softmax_in_its_place, z, y_and_delta, y_and_delta, n_vectors, apart, n_out, n, stride, scale)
+
+
+@kernel
+def _softmax_in_lanes(z: Any, y: Any, delta: Any, n_out: int, n: int, stride: int, scale: Any) -> Any:
+    """Do it for n samples in rows of outputs; what pads the last vector of them gets a delta of zero."""
+    VL, loss = lanes(z), 0.0
+    for i in range(0, n, 4 * VL):
+        four_z, four_y, four_delta = advance(z, i), advance(y, i), advance(delta, i)
+        n_vectors = min(4, (n - i + VL - 1) // VL)
+        loss += _softmax_by(
+            softmax_in_lanes_beside, four_z, four_y, four_delta, n_vectors, VL, n_out, n - i, stride, scale
+        )
+    return loss
 
 
 @inlined
@@ -91,8 +117,8 @@ def _softmax(z: Any, y: Any, delta: Any, rows: int, columns: int, scale: Any) ->
         turn_rows(advance(z, i * size), columns, advance(z, i * size))
         turn_rows(advance(y, i * size), columns, advance(delta, i * size))
     for i in range(0, n_turned, 4):
-        turned_z, turned_y, n = advance(z, i * size), advance(delta, i * size), min(4, n_turned - i)
-        total += _softmax_in_lanes(turned_z, turned_y, turned_y, n, size, columns, n * VL, VL, scale)
+        turned_z, turned_y = advance(z, i * size), advance(delta, i * size)
+        total += _softmax_of_turned(turned_z, turned_y, min(4, n_turned - i), size, columns, VL, scale)
     for i in range(n_turned):
         turn_back_inplace(advance(z, i * size), columns)
         turn_back_inplace(advance(delta, i * size), columns)
@@ -157,13 +183,9 @@ def likelihood_in_lanes(
 
     What pads the last vector of the samples gets a delta of zero.
     """
-    total, VL = 0.0, lanes(z)
     if activation == SOFTMAX:
-        for i in range(0, n, 4 * VL):
-            four_z, four_y, four_delta = advance(z, i), advance(y, i), advance(delta, i)
-            n_vectors = (n - i + VL - 1) // VL
-            total += _softmax_in_lanes(four_z, four_y, four_delta, n_vectors, VL, n_out, n - i, stride, scale)
-        return total
+        return _softmax_in_lanes(z, y, delta, n_out, n, stride, scale)
+    total, VL = 0.0, lanes(z)
     for j in range(n_out):
         row = j * stride
         store(delta, row + (n - 1) // VL * VL, splat(z, 0.0))

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels._jit import called, codes, inlined
-from kernels.activations import RELU, SOFTMAX, activate_in_lanes, softmax_in_lanes
+from kernels.activations import RELU, SOFTMAX, activate_in_lanes
 from kernels.lane_kernels import (
     ROWS,
     add_gradient_of_1,
@@ -36,6 +36,7 @@ from kernels.lane_kernels import (
 from kernels.lane_layout import block_size, load_blocks, store_rows
 from kernels.losses import output_delta_in_lanes
 from kernels.simd import advance, get, lanes, put
+from kernels.softmax import softmax_in_lanes
 from kernels.structs import Dropout, Layers
 from kernels.workspace import Memory
 

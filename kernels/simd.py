@@ -15,8 +15,8 @@ The pieces, all for use inside compiled functions:
 - `lanes(pointer)`: how many elements a vector of that pointer's type holds, a compile-time constant.
 - vectors: `load`, `load_first`, `store`, `store_first` (the ``_first`` forms touch only the first n elements),
   `broadcast`, `splat`, ``+ - * /``, ``min``, ``max``, `fma`, `absolute`, `round_to_even`, `square_root`,
-  `scale_by_power_of_two`, `scale_down_by_power_of_two`, `copy_sign`, `select_less`, `choose_first`, `keep_first`,
-  `turned`, `sum_lanes`, `max_lanes`.
+  `scale_by_power_of_two`, `scale_down_by_power_of_two`, `scale_raised`, `lowered`, `copy_sign`, `select_less`,
+  `choose_first`, `keep_first`, `turned`, `sum_lanes`, `max_lanes`.
 - four vectors as one, which these functions take, too: `load_four`, `load_first_of_four`, `store_four`,
   `store_first_of_four`, at `places`.
 
@@ -32,9 +32,11 @@ from kernels.vector_arithmetic import (
     absolute,
     copy_sign,
     fma,
+    lowered,
     round_to_even,
     scale_by_power_of_two,
     scale_down_by_power_of_two,
+    scale_raised,
     select_less,
     square_root,
 )
@@ -71,6 +73,7 @@ __all__ = [
     "load_first",
     "load_first_of_four",
     "load_four",
+    "lowered",
     "max_lanes",
     "places",
     "prefetch",
@@ -79,6 +82,7 @@ __all__ = [
     "round_to_even",
     "scale_by_power_of_two",
     "scale_down_by_power_of_two",
+    "scale_raised",
     "select_less",
     "splat",
     "square_root",

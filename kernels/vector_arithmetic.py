@@ -172,19 +172,51 @@ def scale_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
     return value(value, value), codegen
 
 
+def _raised_by(vector: VecType) -> int:
+    """Return how much is added to exponents from -150 (of float64 -1075) to 0 that powers are normal numbers."""
+    return 64 if vector.dtype.bitwidth == 32 else 512
+
+
+def _lowered(builder: Any, vector: VecType, value: Any) -> Any:
+    return builder.fmul(value, ir.Constant(value.type, [2.0 ** -_raised_by(vector)] * vector.length))
+
+
+@intrinsic
+def scale_raised(typingctx: Any, value: Any, exponent: Any) -> Any:
+    """Return ``value * 2**(exponent + r)`` for an `exponent` from -150 to 0, with r = 64; of float64 -1075 and 512."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        raised = _raised_by(value)
+        if HAS_SCALE:
+            exponents = builder.fadd(args[1], ir.Constant(args[1].type, [float(raised)] * value.length))
+            return _scaled_by_instruction(builder, value, [args[0], exponents])
+        return _times_power_of_two(builder, value, args[0], args[1], raised)
+
+    return value(value, value), codegen
+
+
+@intrinsic
+def lowered(typingctx: Any, value: Any) -> Any:
+    """Return ``value * 2**-r``, with the r of `scale_raised`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _lowered(builder, value, args[0])
+
+    return value(value), codegen
+
+
 @intrinsic
 def scale_down_by_power_of_two(typingctx: Any, value: Any, exponent: Any) -> Any:
-    """Do the same for an `exponent` from -150 (of float64 -1075) to 0, which takes fewer instructions without AVX-512.
+    """Return ``value * 2**exponent`` for an `exponent` from -150 (of float64 -1075) to 0.
 
-    The power is raised to be a normal number, and the product, which then is one as well, is lowered by as much: it is
-    rounded once, where it becomes subnormal.
+    That takes fewer instructions without AVX-512: the power is raised to be a normal number, and the product, which
+    then is one as well, is lowered by as much. It is rounded once, where it becomes subnormal.
     """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if HAS_SCALE:
             return _scaled_by_instruction(builder, value, args)
-        raised = 64 if value.dtype.bitwidth == 32 else 512
-        scaled = _times_power_of_two(builder, value, args[0], args[1], raised)
-        return builder.fmul(scaled, ir.Constant(args[0].type, [2.0**-raised] * value.length))
+        raised = _times_power_of_two(builder, value, args[0], args[1], _raised_by(value))
+        return _lowered(builder, value, raised)
 
     return value(value, value), codegen

@@ -99,6 +99,12 @@ def _scale_down(x: Any, exponents: Any, out: Any) -> None:
 
 
 @njit(error_model="numpy")
+def _scale_raised(x: Any, exponents: Any, out: Any) -> None:
+    value, exponent = simd.load(simd.address(x, 0), 0), simd.load(simd.address(exponents, 0), 0)
+    simd.store(simd.address(out, 0), 0, simd.lowered(simd.scale_raised(value, exponent)))
+
+
+@njit(error_model="numpy")
 def _sum_and_max(x: Any) -> Any:
     value = simd.load(simd.address(x, 0), 0)
     return simd.sum_lanes(value), simd.max_lanes(value)
@@ -241,16 +247,17 @@ def test_scaling_by_powers_of_two_is_exact_over_all_normal_exponents(dtype: Any)
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("mantissa", [0.7071, 1.0, 1.2345678, 1.4142])
-def test_scaling_down_is_rounded_once_also_where_it_becomes_subnormal(mantissa: float, dtype: Any) -> None:
+@pytest.mark.parametrize("scale", [_scale_down, _scale_raised])
+def test_scaling_down_is_rounded_once_also_where_it_becomes_subnormal(scale: Any, mantissa: float, dtype: Any) -> None:
     VL, value = length(dtype), dtype(mantissa)
     least = -150 if dtype == np.float32 else -1075
     for start in range(least, 1):
         exponents, out = np.minimum(np.arange(start, start + VL, dtype=dtype), 0), np.empty(VL, dtype)
-        _scale_down(np.full(VL, value), exponents, out)
+        scale(np.full(VL, value), exponents, out)
         np.testing.assert_array_equal(out, np.ldexp(value, exponents.astype(np.int64)))
 
 
-@pytest.mark.parametrize("scale", [_scale, _scale_down])
+@pytest.mark.parametrize("scale", [_scale, _scale_down, _scale_raised])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scaling_keeps_nan(dtype: Any, scale: Any) -> None:
     out = np.empty(length(dtype), dtype)

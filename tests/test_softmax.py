@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from arithmetic import EXACT, EXACT_IS_LONGER, ulp_errors
+from memory import Surrounded
 from numba import njit
 
-from kernels.activations import SOFTMAX, activate_inplace, softmax_in_lanes, softmax_row
+from kernels.activations import SOFTMAX, activate_inplace
 from kernels.simd import address, lanes
+from kernels.softmax import softmax_in_lanes, softmax_in_lanes_beside, softmax_row
 
 pytestmark = pytest.mark.vector_length
 
@@ -31,6 +33,14 @@ def _in_lanes(z: Any) -> None:
         softmax_in_lanes(address(z, i), (z.shape[1] - i) // VL, VL, z.shape[0], z.shape[1])
 
 
+@njit(error_model="numpy")
+def _beside(z: Any, room: Any) -> None:
+    VL = lanes(address(z, 0))
+    for i in range(0, z.shape[1], 4 * VL):
+        n_vectors = (z.shape[1] - i) // VL
+        softmax_in_lanes_beside(address(z, i), address(room, i), n_vectors, VL, z.shape[0], z.shape[1])
+
+
 def in_rows(z: np.ndarray) -> np.ndarray:
     h = z.copy()
     _in_rows(h)
@@ -43,6 +53,13 @@ def in_lanes(z: np.ndarray) -> np.ndarray:
     return h.T
 
 
+def beside(z: np.ndarray) -> np.ndarray:
+    h, room = np.ascontiguousarray(z.T), Surrounded(np.zeros(z.T.shape), z.dtype)
+    _beside(h, room.array)
+    room.assert_margins_unchanged()
+    return h.T
+
+
 def turned(z: np.ndarray) -> np.ndarray:
     """Softmax as networks with samples in rows put it out: of short rows as many at once as a vector has lanes."""
     h = z.copy()
@@ -50,7 +67,7 @@ def turned(z: np.ndarray) -> np.ndarray:
     return h
 
 
-WAYS = pytest.mark.parametrize("softmax", [in_rows, in_lanes, turned])
+WAYS = pytest.mark.parametrize("softmax", [in_rows, in_lanes, beside, turned])
 
 
 @pytest.mark.skipif(not EXACT_IS_LONGER, reason="NumPy has no type longer than float64 here")
@@ -61,6 +78,18 @@ WAYS = pytest.mark.parametrize("softmax", [in_rows, in_lanes, turned])
 def test_error_is_within_the_promised_bound(softmax: Any, dtype: str, n: int, spread: float) -> None:
     z = (np.random.default_rng(n).standard_normal((N_ROWS, n)) * spread).astype(dtype)
     terms = np.exp(z.astype(EXACT) - z.max(axis=1, keepdims=True).astype(EXACT))
+    exact = terms / terms.sum(axis=1, keepdims=True)
+    assert ulp_errors(softmax(z), exact).max() <= MAX_ULP[dtype]
+
+
+@pytest.mark.skipif(not EXACT_IS_LONGER, reason="NumPy has no type longer than float64 here")
+@pytest.mark.parametrize("dtype", MAX_ULP)
+@WAYS
+def test_shares_beside_the_least_normal_number_are_as_exact(softmax: Any, dtype: str) -> None:
+    least = np.log(np.finfo(dtype).tiny)
+    z = (least + np.random.default_rng(0).uniform(-3, 1, (N_ROWS, 100))).astype(dtype)
+    z[:, 0] = 0
+    terms = np.exp(z.astype(EXACT))
     exact = terms / terms.sum(axis=1, keepdims=True)
     assert ulp_errors(softmax(z), exact).max() <= MAX_ULP[dtype]
 
