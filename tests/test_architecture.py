@@ -119,6 +119,7 @@ def test_numba_s_compiling_decorators_are_named_in_one_module_only(path: Path) -
         "kernels.vectors",
         "kernels.vector_memory",
         "kernels.vector_arithmetic",
+        "kernels.vector_fours",
         "kernels.vector_lanes",
         "kernels.tiles",
         "kernels.elementary",
