@@ -9,7 +9,7 @@
 `packing`           copies of operands; transposition
 `gemm`              the matrix product around them
 `activations`       activation functions over arrays, and their derivatives as functions of the output; `softmax`
-`losses`            loss, output activation and delta in one pass: `element_losses` of errors, `likelihoods` of logits;
+`losses`            loss, output activation and delta together: `element_losses` of errors, `likelihoods` of logits;
                     `short_rows`: rows turned to lanes for softmax
 `dropout`           which hidden units a step leaves out
 `gradient_terms`    penalties, norm, clipping

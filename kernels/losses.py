@@ -1,4 +1,4 @@
-"""Loss, output activation and delta in one pass over the output layer: which losses there are, and what each is.
+"""Loss, output activation and delta of the output layer, computed together: which losses there are, and what each is.
 
 With N rows, targets y, outputs h = act(z) and errors e = h - y, all sums being over samples and outputs:
 

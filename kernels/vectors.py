@@ -2,7 +2,7 @@
 
 `VecType` is a numba type whose machine representation is an LLVM vector of `blocking.VECTOR_BYTES`, or of several times
 as much. `lanes` and `splat` are for compiled functions. The other functions run while one is compiled: the operations
-in `vector_memory`, `vector_arithmetic` and `vector_lanes` are made with them.
+in `vector_memory`, `vector_arithmetic`, `vector_lanes` and `vector_fours` are made with them.
 """
 
 from __future__ import annotations
