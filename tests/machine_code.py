@@ -40,6 +40,11 @@ class Loop:
         ]
 
     @property
+    def written_to_the_stack(self) -> list[str]:
+        """What is moved to the stack."""
+        return [line for line in self.on_the_stack if re.match(r"v?mov\S*\s+%.*\)$", line)]
+
+    @property
     def masked(self) -> list[str]:
         """What reads or writes some lanes of a vector in memory."""
         return [line for line in self.instructions if _MASKED.match(line)]

@@ -145,8 +145,10 @@ def test_sigmoid_and_tanh_are_loops_without_a_call(dtype: str) -> None:
         assert any(loop.fused_otherwise(PACKED[dtype], register) == [] for register in REGISTER_OF.values())
         assert loop.calls == []
     for loop in along_rows:
-        # Four vectors at once need more than 16 registers, and are still faster than one that needs fewer.
-        assert REGISTERS == 16 or loop.on_the_stack == []
+        if REGISTERS == 32:
+            assert loop.on_the_stack == []
+        else:  # of each of four vectors the logits, a whole number and a power may wait: still faster than one alone
+            assert len(loop.written_to_the_stack) <= 4 * 3
 
 
 # ---- the tests above fail when they should
