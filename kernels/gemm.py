@@ -188,12 +188,13 @@ def gemm(
                     columns = min(NR, n - jr)
                     wide = columns > VL
                     panel, b_stride = advance(b, pc * b_row_stride + jr * b_column_stride), b_row_stride
-                    to_next = NR
+                    # Behind the last panel there may be no memory: asking for that takes a third of the time.
+                    to_next = NR if jr + NR < jc + nc else jc - jr
                     if copy_b or columns not in (NR, VL):
                         slot, b_stride = packed if n_slots == 1 else advance(packed, (jr - jc) * kc), NR if wide else VL
                         if ic == 0 or n_slots == 1:
                             pack_panel(panel, b_row_stride, b_column_stride, kc, columns, b_stride, slot)
-                        panel, to_next = slot, 0 if n_slots == 1 else kc * NR
+                        panel, to_next = slot, to_next * kc if copy_b and n_slots > 1 else 0
                     ahead = advance(panel, to_next)
                     target, bias_part = advance(c, ic * c_stride + jr), advance(bias, jr)
                     outputs = advance(h, ic * c_stride + jr)
