@@ -37,7 +37,7 @@ from kernels.micro_kernels import (
     rows_wide,
     rows_wide_short,
 )
-from kernels.packing import copy_block, pack_panel
+from kernels.packing import copy_block, pack_panel, pack_strips, strip_size
 from kernels.simd import address, advance, lanes
 
 # What is done to a finished tile.
@@ -83,7 +83,8 @@ def _tiles(
     mc: int,
     kc: int,
     a: Any,
-    a_step: int,
+    a_tile: int,
+    a_row: int,
     a_stride: int,
     b: Any,
     b_stride: int,
@@ -97,15 +98,16 @@ def _tiles(
     h: Any,
     ahead: Any,
 ) -> None:
-    """Loop 1: the tiles of one panel; `a_step` leads from one row of A to the next, `ahead` to the next panel."""
+    """Loop 1: the tiles of one panel, A's being `a_tile` apart and its rows `a_row`; `ahead` is the next panel."""
     whole = mc // MR * MR
     for ir in range(0, whole, MR):
-        target = advance(c, ir * c_stride)
-        full(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, mc, columns, start, bias, ahead)
+        target, tile = advance(c, ir * c_stride), advance(a, ir // MR * a_tile)
+        full(kc, tile, a_stride, b, b_stride, target, c_stride, mc, columns, start, bias, ahead)
         _finish(finish, activation, target, c_stride, MR, columns, advance(h, ir * c_stride))
     for ir in range(whole, mc, SHORT_MR):
         target, rows = advance(c, ir * c_stride), min(SHORT_MR, mc - ir)
-        short(kc, advance(a, ir * a_step), a_stride, b, b_stride, target, c_stride, rows, columns, start, bias, ahead)
+        tile = advance(a, whole // MR * a_tile + (ir - whole) * a_row)
+        short(kc, tile, a_stride, b, b_stride, target, c_stride, rows, columns, start, bias, ahead)
         _finish(finish, activation, target, c_stride, rows, columns, advance(h, ir * c_stride))
 
 
@@ -178,12 +180,13 @@ def gemm(
             for ic in range(0, m, m_step):  # loop 3
                 mc = min(m_step, m - ic)
                 strip, stride = advance(a, ic * a_row_stride + pc * a_column_stride), a_stride
+                a_tile = MR * a_row_stride
                 if copy_a and a_column_stride == 1:
                     copy_block(strip, stride, mc, kc, block, KC_STRIDE)
-                    strip, stride = block, KC_STRIDE
+                    strip, stride, a_tile = block, KC_STRIDE, MR * KC_STRIDE
                 elif copy_a:
-                    copy_block(strip, stride, kc, mc, block, MC_STRIDE)
-                    strip, stride = block, MC_STRIDE
+                    pack_strips(strip, stride, kc, mc, block)
+                    strip, stride, a_tile = block, MR, strip_size(kc)
                 for jr in range(jc, jc + nc, NR):  # loop 2
                     columns = min(NR, n - jr)
                     wide = columns > VL
@@ -201,22 +204,22 @@ def gemm(
                     if a_column_stride == 1:
                         if wide:
                             _tiles(
-                                rows_wide, rows_wide_short, mc, kc, strip, stride, stride, panel, b_stride,
+                                rows_wide, rows_wide_short, mc, kc, strip, a_tile, stride, stride, panel, b_stride,
                                 target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                             )  # fmt: skip
                         else:
                             _tiles(
-                                rows_narrow, rows_narrow_short, mc, kc, strip, stride, stride, panel, b_stride,
+                                rows_narrow, rows_narrow_short, mc, kc, strip, a_tile, stride, stride, panel, b_stride,
                                 target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                             )  # fmt: skip
                     elif wide:
                         _tiles(
-                            columns_wide, columns_wide_short, mc, kc, strip, 1, stride, panel, b_stride,
+                            columns_wide, columns_wide_short, mc, kc, strip, a_tile, 1, stride, panel, b_stride,
                             target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                         )  # fmt: skip
                     else:
                         _tiles(
-                            columns_narrow, columns_narrow_short, mc, kc, strip, 1, stride, panel, b_stride,
+                            columns_narrow, columns_narrow_short, mc, kc, strip, a_tile, 1, stride, panel, b_stride,
                             target, c_stride, columns, first, bias_part, last, activation, outputs, ahead,
                         )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Copying operands together: the only code that knows about transposition.
 
 A matrix is given by a pointer and two strides, so a transposed operand is one with its strides exchanged. A block of
-A is copied as it is, only closer together, so that its rows do not compete for the same places of the caches. The
+A that lies in rows is copied as it is, only closer together, so that its rows do not compete for the same places of the
+caches; one that lies in columns is cut into strips, of which each holds what a tile reads in the order of reading. The
 micro-kernel reads B as a panel of NR = NV * lanes columns, one row of the summed dimension behind the other; columns
 beyond the matrix are zeros, so that the micro-kernel has no remainder to think of::
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels._jit import inlined, kernel
+from kernels.blocking import MR
 from kernels.simd import advance, keep_first, lanes, load, load_first, prefetch, store, store_first
 from kernels.tiles import square_tile, transpose_inplace
 
@@ -34,6 +36,31 @@ def copy_block(source: Any, stride: int, rows: int, columns: int, block_out: Any
             store(target, columns - VL, load(row, columns - VL))
         elif whole < columns:
             store_first(target, 0, load_first(row, 0, columns, 0.0), columns)
+
+
+@inlined
+def strip_size(depth: int) -> int:
+    """Return how far apart the strips of a block of so many columns of A are; a vector may end behind the last one."""
+    return (depth + 2) * MR
+
+
+@kernel
+def pack_strips(source: Any, stride: int, depth: int, rows: int, block_out: Any) -> None:
+    """Copy a block (rows, depth) that lies in columns, `stride` apart, into strips of MR rows.
+
+    Whole vectors are written, of which the next column or strip overwrites what is too much.
+    """
+    VL = lanes(source)
+    for p in range(depth):
+        column, later = advance(source, p * stride), advance(source, min(p + 8, depth - 1) * stride)
+        for i in range(0, rows, MR):
+            prefetch(later, i)
+            target = advance(block_out, i // MR * strip_size(depth) + p * MR)
+            for q in range(0, MR, VL):
+                if i + q + VL <= rows:
+                    store(target, q, load(column, i + q))
+                else:
+                    store(target, q, load_first(column, i + q, rows - i - q, 0.0))
 
 
 @inlined
