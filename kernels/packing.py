@@ -19,6 +19,13 @@ from kernels.blocking import MR
 from kernels.simd import advance, keep_first, lanes, load, load_first, prefetch, store, store_first
 from kernels.tiles import square_tile, transpose_inplace
 
+# The pieces of columns lie too far apart for the processor to ask for the next ones: it is done so many columns ahead
+# (1024 x 1024 x 1024: 0.95 -> 0.965 of the peak).
+AHEAD = 8
+
+# Room behind each strip: the least tile has 6 rows, the longest vector 16 elements.
+SPARE_COLUMNS = 2
+
 
 @kernel
 def copy_block(source: Any, stride: int, rows: int, columns: int, block_out: Any, block_stride: int) -> None:
@@ -40,19 +47,19 @@ def copy_block(source: Any, stride: int, rows: int, columns: int, block_out: Any
 
 @inlined
 def strip_size(depth: int) -> int:
-    """Return how far apart the strips of a block of so many columns of A are; a vector may end behind the last one."""
-    return (depth + 2) * MR
+    """Return how far apart the strips of a block of so many columns of A are."""
+    return (depth + SPARE_COLUMNS) * MR
 
 
 @kernel
 def pack_strips(source: Any, stride: int, depth: int, rows: int, block_out: Any) -> None:
     """Copy a block (rows, depth) that lies in columns, `stride` apart, into strips of MR rows.
 
-    Whole vectors are written, of which the next column or strip overwrites what is too much.
+    Whole vectors are written, of which the next columns overwrite what is too much; behind the last one it is spare.
     """
     VL = lanes(source)
     for p in range(depth):
-        column, later = advance(source, p * stride), advance(source, min(p + 8, depth - 1) * stride)
+        column, later = advance(source, p * stride), advance(source, min(p + AHEAD, depth - 1) * stride)
         for i in range(0, rows, MR):
             prefetch(later, i)
             target = advance(block_out, i // MR * strip_size(depth) + p * MR)

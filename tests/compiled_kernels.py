@@ -17,7 +17,7 @@ from kernels.gemm import gemm
 from kernels.gradient_terms import add_penalty_gradient, scale_inplace, sum_of_magnitudes, sum_of_squares
 from kernels.lane_layout import load_blocks, store_rows
 from kernels.optimizers import update
-from kernels.packing import copy_block, pack_panel
+from kernels.packing import copy_block, pack_panel, pack_strips
 from kernels.simd import address
 from kernels.structs import Rule
 
@@ -104,6 +104,12 @@ def call_gemm(
 def call_copy_block(source: np.ndarray, stride: int, rows: int, columns: int, out: np.ndarray, out_stride: int) -> None:
     """Call `copy_block`."""
     copy_block(address(source, 0), stride, rows, columns, address(out, 0), out_stride)
+
+
+@entry_point
+def call_pack_strips(source: np.ndarray, stride: int, depth: int, rows: int, out: np.ndarray) -> None:
+    """Call `pack_strips`."""
+    pack_strips(address(source, 0), stride, depth, rows, address(out, 0))
 
 
 @entry_point

@@ -17,7 +17,15 @@ import numpy as np
 from compiled_kernels import BACKWARD, FORWARD, GRADIENTS, MICRO_KERNELS, MORE
 from lane_cases import check_backward, check_forward, check_gradient, check_load_blocks, check_store_rows
 from networks import LOSSES_AND_OUTPUTS
-from product_cases import FORMS, STARTS, check_copy_block, check_gemm, check_micro_kernel, check_pack_panel
+from product_cases import (
+    FORMS,
+    STARTS,
+    check_copy_block,
+    check_gemm,
+    check_micro_kernel,
+    check_pack_panel,
+    check_pack_strips,
+)
 
 from kernels import blocking
 from kernels.activations import ACTIVATIONS
@@ -100,6 +108,7 @@ def call_kernels_of_products(guarded: Guarded, dtype: Any) -> None:
                     )
     for columns in edges:
         check_copy_block(GuardPages(guarded), (3, columns), dtype, 2)
+        check_pack_strips(GuardPages(guarded), (columns, 3), dtype, 2)
         for width, transposed in ((VL, False), (VL, True), (nr, False), (nr, True)):
             for kc in (1, VL - 1, VL, VL + 1):
                 check_pack_panel(GuardPages(guarded), (kc, min(columns, width)), width, dtype, 0, transposed)

@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from arithmetic import EXACT, assert_within, dot_bound
 from bounded import Bounded, activated, exactly, times_slope
-from compiled_kernels import MICRO_KERNELS, call_copy_block, call_gemm, call_micro_kernel, call_pack_panel
+from compiled_kernels import (
+    MICRO_KERNELS,
+    call_copy_block,
+    call_gemm,
+    call_micro_kernel,
+    call_pack_panel,
+    call_pack_strips,
+)
 from memory import CANARY
 from placement import Placement, in_rows, written_rows
 
@@ -19,6 +26,7 @@ from kernels.activations import ACTIVATIONS
 from kernels.blocking import MR, NV, SHORT_MR, VECTOR_BYTES
 from kernels.gemm import ACTIVATE, NOTHING, TIMES_DERIVATIVE, packed_size
 from kernels.micro_kernels import BIAS, PREVIOUS, ZERO
+from kernels.packing import SPARE_COLUMNS
 
 Place = Callable[[], Placement]
 STARTS = {"zero": ZERO, "bias": BIAS, "previous": PREVIOUS}
@@ -135,7 +143,7 @@ def check_gemm(
     a_stride, b_stride, c_stride = a.shape[1] + gap, b.shape[1] + gap, n + gap
     generator = np.random.default_rng(k)
     h = activated(activation, exactly(random_matrix(generator, (m, n), dtype)), dtype).value.astype(dtype)
-    room = packed_size(1, [m, n, k, a_stride, b_stride], np.dtype(dtype).itemsize)
+    room = packed_size(k, [m, n, k, a_stride, b_stride], np.dtype(dtype).itemsize)
     c = memory.result(in_rows(drawn.previous, c_stride, CANARY))
     packed = memory.result(np.full(room, np.nan, dtype))
     call_gemm(
@@ -171,6 +179,20 @@ def check_copy_block(memory: Placement, shape: tuple[int, int], dtype: Any, gap:
         out = memory.result(in_rows(np.full_like(block, np.nan), out_stride, CANARY))
         call_copy_block(memory.operand(in_rows(block, stride)), stride, *shape, out, out_stride)
         np.testing.assert_array_equal(written_rows(out, shape, out_stride), block)
+    memory.assert_kept()
+
+
+def check_pack_strips(memory: Placement, shape: tuple[int, int], dtype: Any, gap: int) -> None:
+    """Pack a block (rows, depth), which lies in columns `gap` further apart than they are long, into strips."""
+    rows, depth = shape
+    block = random_matrix(np.random.default_rng(shape), shape, dtype)
+    stride, size = rows + gap, (depth + SPARE_COLUMNS) * MR
+    out = memory.result(np.full(-(-rows // MR) * size, np.nan, dtype))
+    call_pack_strips(memory.operand(in_rows(block.T, stride)), stride, depth, rows, out)
+    for first in range(0, rows, MR):
+        part = block[first : first + MR]
+        packed = out[first // MR * size :][: depth * MR].reshape(depth, MR)
+        np.testing.assert_array_equal(packed[:, : len(part)].T, part)
     memory.assert_kept()
 
 

@@ -20,6 +20,7 @@ from product_cases import (
     check_gemm,
     check_micro_kernel,
     check_pack_panel,
+    check_pack_strips,
     tile_shape,
     vector_length,
 )
@@ -91,6 +92,14 @@ def test_rows_that_conflict_are_copied(form: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_a_deep_transposed_operand_is_copied_where_registers_are_few(dtype: str) -> None:
+    columns = MIN_PANELS_PER_COPY * NV * vector_length(dtype)
+    for m in (1, MR - 1, MR + 1, MC + MR + 1):
+        for k, deep in ((191, False), (192, REGISTERS == 16)):
+            assert check_gemm(AmongCanaries(), (m, columns, k), dtype, form="tn", start="previous", gap=1) == deep
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_there_is_room_for_the_largest_copies_of_both_operands(dtype: str) -> None:
     # Of float32 the panels of B and the block of A take all of `packed_size` but the end of a row of the block.
     rows = CONFLICTING_BYTES // 4 // np.dtype(dtype).itemsize
@@ -114,6 +123,15 @@ def test_a_block_is_copied_as_it_is(dtype: str) -> None:
         for columns in (*range(13), VL - 1, VL, VL + 1, 3 * VL, 3 * VL + 1):
             for gap in (0, 7):
                 check_copy_block(AmongCanaries(), (rows, columns), dtype, gap)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_strips_hold_what_each_tile_reads_in_the_order_of_reading(dtype: str) -> None:
+    VL = vector_length(dtype)
+    for rows in {*range(13), VL - 1, VL, VL + 1, MR - 1, MR, MR + 1, 2 * MR + 1, 3 * MR}:
+        for depth in (0, 1, 2, 9):
+            for gap in (0, 7):
+                check_pack_strips(AmongCanaries(), (rows, depth), dtype, gap)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
