@@ -104,8 +104,8 @@ def _forward_product(weight: Any, h: Any, z: Any, n_in: int, n_out: int, n_vecto
             forward_pair(n_in, advance(weight, i), n_out, activation, h, strip, rows)
         else:
             forward_block(n_in, advance(weight, i), n_out, activation, h, strip, rows)
-        if activation != RELU:
-            activate_in_lanes(activation, strip, rows, n_vectors * VL, B)
+    if activation != RELU:
+        activate_in_lanes(activation, z, n_out, n_vectors * VL, B)
 
 
 @inlined
