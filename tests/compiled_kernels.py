@@ -136,34 +136,34 @@ def call_pack_panel(
 
 @entry_point
 def call_forward(
-    which: int, k: int, weight: np.ndarray, n_out: int, activation: int, h: np.ndarray, z: np.ndarray, rows: int
+    which: int, n_in: int, n_out: int, weight: np.ndarray, h: np.ndarray, activation: int, z: np.ndarray
 ) -> None:
     """Call the kernel at place `which` of FORWARD."""
     if which == 0:
-        lane.forward_block(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_block(n_in, n_out, address(weight, 0), address(h, 0), activation, address(z, 0))
     elif which == 1:
-        lane.forward_pair(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_pair(n_in, n_out, address(weight, 0), address(h, 0), activation, address(z, 0))
     elif which == 2:
-        lane.forward_vector(k, address(weight, 0), n_out, activation, address(h, 0), address(z, 0), rows)
+        lane.forward_vector(n_in, n_out, address(weight, 0), address(h, 0), activation, address(z, 0))
 
 
 @entry_point
 def call_backward(
     which: int,
+    n_in: int,
     n_out: int,
     weight: np.ndarray,
     delta: np.ndarray,
     activation: int,
     h: np.ndarray,
     d_h: np.ndarray,
-    rows: int,
 ) -> None:
     """Call the kernel at place `which` of BACKWARD."""
     w, d, x, out = address(weight, 0), address(delta, 0), address(h, 0), address(d_h, 0)
     if which == 0:
-        lane.backward_block(n_out, w, d, activation, x, out, rows)
+        lane.backward_block(n_in, n_out, w, d, activation, x, out)
     elif which == 1:
-        lane.backward_vector(n_out, w, d, activation, x, out, rows)
+        lane.backward_vector(n_in, n_out, w, d, activation, x, out)
 
 
 @entry_point

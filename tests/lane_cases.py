@@ -30,58 +30,57 @@ from kernels.lane_kernels import BLOCK_VECTORS, COLUMNS, GRADIENT_SUMS
 
 
 def check_forward(
-    memory: Placement, name: str, dtype: Any, k: int, rows: int, gap: int, activation: str = "identity"
+    memory: Placement, name: str, dtype: Any, n_in: int, n_out: int, activation: str = "identity"
 ) -> None:
-    """Compute z (rows, samples) = weight.T h for weights (k, rows), their rows `gap` further apart than that.
+    """Compute z (n_out, samples) = weight.T h for weights (n_in, n_out).
 
     The activation is one that the kernel takes: of relu all that is below 0 becomes 0, and no error grows.
     """
     VL = vector_length(dtype)
-    samples, block, n_out = VL if name == "forward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL, rows + gap
-    generator = np.random.default_rng((k, rows))
-    weight, h = random_matrix(generator, (k, rows), dtype), random_matrix(generator, (k, samples), dtype)
-    z = memory.result(in_rows(np.full((rows, samples), np.nan, dtype), block, CANARY))
+    samples, block = VL if name == "forward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL
+    generator = np.random.default_rng((n_in, n_out))
+    weight, h = random_matrix(generator, (n_in, n_out), dtype), random_matrix(generator, (n_in, samples), dtype)
+    z = memory.result(in_rows(np.full((n_out, samples), np.nan, dtype), block, CANARY))
     call_forward(
         FORWARD.index(name),
-        k,
-        memory.operand(in_rows(weight, n_out)),
+        n_in,
         n_out,
-        ACTIVATIONS[activation],
+        memory.operand(weight.ravel()),
         memory.operand(in_rows(h, block)),
+        ACTIVATIONS[activation],
         z,
-        rows,
     )
-    written = written_rows(z, (rows, samples), block)
+    written = written_rows(z, (n_out, samples), block)
     expected = product(weight.T, h)
     if activation == "relu":
         expected = np.maximum(expected, 0)
-    assert_within(written, expected, product_bound(weight.T, h), f"{name} {dtype} {activation}, {k} to {rows}")
+    assert_within(written, expected, product_bound(weight.T, h), f"{name} {dtype} {activation}, {n_in} to {n_out}")
     memory.assert_kept()
 
 
-def check_backward(memory: Placement, name: str, dtype: Any, n_out: int, rows: int, activation: str) -> None:
-    """Compute d_h (rows, samples) = weight delta * derivative(h) for weights (rows, n_out)."""
+def check_backward(memory: Placement, name: str, dtype: Any, n_in: int, n_out: int, activation: str) -> None:
+    """Compute d_h (n_in, samples) = weight delta * derivative(h) for weights (n_in, n_out)."""
     VL = vector_length(dtype)
     samples, block = VL if name == "backward_vector" else BLOCK_VECTORS * VL, BLOCK_VECTORS * VL
-    generator = np.random.default_rng((n_out, rows))
-    weight, delta = random_matrix(generator, (rows, n_out), dtype), random_matrix(generator, (n_out, samples), dtype)
-    z = exactly(random_matrix(generator, (rows, samples), dtype))
+    generator = np.random.default_rng((n_out, n_in))
+    weight, delta = random_matrix(generator, (n_in, n_out), dtype), random_matrix(generator, (n_out, samples), dtype)
+    z = exactly(random_matrix(generator, (n_in, samples), dtype))
     h = activated(activation, z, dtype).value.astype(dtype)
-    d_h = memory.result(in_rows(np.full((rows, samples), np.nan, dtype), block, CANARY))
+    d_h = memory.result(in_rows(np.full((n_in, samples), np.nan, dtype), block, CANARY))
     call_backward(
         BACKWARD.index(name),
+        n_in,
         n_out,
         memory.operand(weight.ravel()),
         memory.operand(in_rows(delta, block)),
         ACTIVATIONS[activation],
         memory.operand(in_rows(h, block)),
         d_h,
-        rows,
     )
     incoming = perturbed(product(weight, delta), product_bound(weight, delta))
     expected = times_slope(activation, exactly(h), exactly(h), incoming, dtype)
-    what = f"{name} {dtype} {activation}, {n_out} to {rows}"
-    assert_within(written_rows(d_h, (rows, samples), block), *expected, what)
+    what = f"{name} {dtype} {activation}, {n_out} to {n_in}"
+    assert_within(written_rows(d_h, (n_in, samples), block), *expected, what)
     memory.assert_kept()
 
 
