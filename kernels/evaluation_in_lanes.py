@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import called, inlined
+from kernels.activations import IDENTITY, SIGMOID, SOFTMAX
 from kernels.lane_layout import block_size
 from kernels.losses import output_delta_in_lanes, sum_of_absolute_errors
 from kernels.samples_in_lanes import FIRST_BLOCK, block_logits, last_layer, write_ones
@@ -49,11 +50,37 @@ def _class_of(outputs: Any, n_out: int) -> Any:
     return number
 
 
+@inlined
+def _tell_classes(activation: int, logits: Any, n_out: int, n: int) -> bool:
+    """Tell whether the largest logit of each of n samples is certain to be the largest output, too.
+
+    It is not where roundings could turn the order of two outputs, or make them equal: of logits up to 8 that are 1/128
+    apart, the sigmoids differ by 22 times the unit roundoff of float32 at least. Nor is it of NaN.
+    """
+    if n_out == 1 or (activation != SIGMOID and activation != SOFTMAX and activation != IDENTITY):
+        return False
+    VL, B, doubts = lanes(logits), block_size(logits), splat(logits, 0.0)
+    zero, one, apart, largest = splat(logits, 0.0), splat(logits, 1.0), splat(logits, 1 / 128), splat(logits, 8.0)
+    for v in range(0, n, VL):
+        best = load(logits, v)
+        doubt = select_less(absolute(best), largest, zero, one)
+        for j in range(1, n_out):
+            z = load(logits, j * B + v)
+            doubt = doubt + select_less(absolute(z), largest, zero, one)
+            doubt = doubt + select_less(apart, absolute(z - best), zero, one)
+            best = select_less(best, z, z, best)
+        doubts = doubts + keep_first(doubt, n - v)
+    return sum_lanes(doubts) == 0.0
+
+
 @called
-def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
+def evaluate(
+    network: Layers, parameters: Any, x: Any, y: Any, n: int, with_loss: bool, memory: Memory
+) -> tuple[float, float]:
     """Return the loss of n samples, without penalties, and how many are right, both summed over the samples.
 
-    x and y point to blocks made by `to_blocks`.
+    x and y point to blocks made by `to_blocks`. Where the loss is not asked for, it is none, and logits stand for the
+    outputs wherever they cannot tell other classes (an epoch of the article's program with its accuracy 18 -> 15 us).
     """
     VL, B, total, correct = lanes(x), block_size(x), 0.0, splat(x, 0.0)
     n_features, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
@@ -64,7 +91,8 @@ def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: M
         n_vectors = (used + VL - 1) // VL
         z = block_logits(network, parameters, advance(x, block * (n_features + 1) * B), FIRST_BLOCK, n_vectors, memory)
         targets = advance(y, block * n_out * B)
-        total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
+        if with_loss or not _tell_classes(activation, z, n_out, used):
+            total += output_delta_in_lanes(network.loss, activation, z, targets, memory.delta, n_out, used, B, 1.0)
         for v in range(0, used, VL):
             difference = _class_of(advance(z, v), n_out) - _class_of(advance(targets, v), n_out)
             right = select_less(absolute(difference), one, one, zero)

@@ -39,8 +39,13 @@ def _is_correct(h: Any, y: Any, n: int) -> bool:
 
 
 @called
-def evaluate(network: Layers, parameters: Any, x: Any, y: Any, n: int, memory: Memory) -> tuple[float, float]:
-    """Return the loss of n rows, without penalties, and how many are right, both summed over the rows."""
+def evaluate(
+    network: Layers, parameters: Any, x: Any, y: Any, n: int, with_loss: bool, memory: Memory
+) -> tuple[float, float]:
+    """Return the loss of n rows, without penalties, and how many are right, both summed over the rows.
+
+    The loss comes with the outputs, whether it is asked for or not.
+    """
     n_in, n_out = get(network.sizes, 0), get(network.sizes, network.n_layers)
     total, correct = 0.0, 0.0
     for start in range(0, n, memory.batch_size):

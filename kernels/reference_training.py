@@ -39,10 +39,10 @@ def _measure(
     network: Network, parameters: np.ndarray, recorder: Recorder, workspace: Workspace
 ) -> tuple[float, float, float, float]:
     """Return losses and accuracies of the evaluated and of the validation rows."""
-    return (
-        *_evaluate(network, parameters, recorder.evaluated, workspace),
-        *_evaluate(network, parameters, recorder.validation, workspace),
-    )
+    loss, accuracy = _evaluate(network, parameters, recorder.evaluated, workspace)
+    if not recorder.evaluated_loss:
+        loss = math.nan
+    return loss, accuracy, *_evaluate(network, parameters, recorder.validation, workspace)
 
 
 def _next_batch(samples: Samples, period: int, order: Order, workspace: Workspace) -> Samples:

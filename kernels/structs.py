@@ -167,6 +167,7 @@ class Recorder(NamedTuple):
     sums : float64 (3,), of a period that is not complete: its rows so far, and the sums of their losses and of their
         absolute errors. Read where a call begins within a period, written where one ends within.
     evaluated : n_evaluated rows measured after a recorded period, as `backends.Backend.to_measure` lays them.
+    evaluated_loss : whether their loss is told; if not, it is NaN, and classes may be told by the logits.
     validation : n_validation rows measured likewise; may be none.
     copied_after : int64 (n,), ascending numbers of completed periods after which the parameters are copied, of those
         that the call may complete.
@@ -181,6 +182,7 @@ class Recorder(NamedTuple):
     validation: Samples
     n_evaluated: int
     n_validation: int
+    evaluated_loss: bool
     copied_after: np.ndarray
     copies: np.ndarray
 

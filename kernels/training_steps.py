@@ -39,14 +39,14 @@ def _measure(
 ) -> None:
     """Write losses and accuracies of the evaluated and of the validation rows to a record; NaN for no rows."""
     first, second = recorder.evaluated, recorder.validation
-    n = recorder.n_evaluated
-    loss, correct = evaluate(network, parameters, address(first.x, 0), address(first.y, 0), n, memory)
+    n, with_loss = recorder.n_evaluated, recorder.evaluated_loss
+    loss, correct = evaluate(network, parameters, address(first.x, 0), address(first.y, 0), n, with_loss, memory)
     n_validation, val_loss, val_correct = recorder.n_validation, 0.0, 0.0
     if n_validation > 0:
         x, y = address(second.x, 0), address(second.y, 0)
-        val_loss, val_correct = evaluate(network, parameters, x, y, n_validation, memory)
+        val_loss, val_correct = evaluate(network, parameters, x, y, n_validation, True, memory)
     if memory.team.rank == 0:
-        row[3], row[4] = np.float64(loss) / n, np.float64(correct) / n
+        row[3], row[4] = np.float64(loss) / n if with_loss else np.nan, np.float64(correct) / n
         row[5], row[6] = np.float64(val_loss) / n_validation, np.float64(val_correct) / n_validation
 
 

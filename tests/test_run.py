@@ -221,6 +221,29 @@ def test_the_recorded_accuracy_and_losses_of_other_rows_are_those_after_the_upda
         assert table[0, accuracy] == np.mean(model.predict(x) == y.argmax(axis=1))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("n_out", [1, 2, 3])
+def test_without_the_loss_the_recorded_accuracy_is_the_same(
+    backend: Backend, n_out: int, loss: str, dtype: str
+) -> None:
+    generator = np.random.default_rng(n_out)
+    model = random_network(generator, [4, 7, n_out], backend=backend.name, dtype=dtype, loss=loss)
+    X, Y = random_samples(generator, model, 203)
+    n_last = 8 * n_out
+    last = model.parameters[-n_last:].copy()
+    # Logits that are equal, that differ by roundings or by little, that decide, and that saturate what follows.
+    for scale in (0.0, 1e-17, 1e-7, 1e-3, 1.0, 30.0, 1e3):
+        model.parameters[-n_last:] = scale * last
+        tables = [
+            model.start_run(X, Y, terms=objective(), evaluated=(X, Y), evaluated_loss=with_loss).advance(np.zeros(1))
+            for with_loss in (True, False)
+        ]
+        assert np.isfinite(tables[0][0, EVAL_LOSS])
+        assert np.isnan(tables[1][0, EVAL_LOSS])
+        assert tables[0][0, EVAL_ACCURACY] == tables[1][0, EVAL_ACCURACY], scale
+
+
 def test_a_period_of_several_steps_records_the_mean_over_their_rows(backend: Backend) -> None:
     _, by_epoch, *_ = start(backend.name, "float64", batch_size=8, steps_per_period=3)
     _, by_step, *_ = start(backend.name, "float64", batch_size=8)

@@ -204,6 +204,7 @@ class MLP:
         record_every: int = 1,
         evaluated: tuple[np.ndarray, np.ndarray] | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        evaluated_loss: bool = True,
         sample_weight: np.ndarray | None = None,
         copied_after: Sequence[int] = (),
     ) -> Run:
@@ -211,8 +212,7 @@ class MLP:
 
         `sample_weight` (n_samples,) is what each row counts in losses and gradients; None counts each as 1.
         """
-        samples = self.samples(X, Y, sample_weight)
-        n_samples = samples.x.shape[0]
+        samples, n_samples = self.samples(X, Y, sample_weight), len(X)
         self.dropout_seed += 1  # no two runs leave out the same units
         return Run(
             BACKENDS[self.backend],
@@ -227,6 +227,7 @@ class MLP:
             record_every=record_every,
             evaluated=self.samples(*evaluated) if evaluated else None,
             validation=self.samples(*validation) if validation else None,
+            evaluated_loss=evaluated_loss,
             copied_after=copied_after,
             threads=self.threads,
         )

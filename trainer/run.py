@@ -60,6 +60,8 @@ class Run:
         Periods whose number is divisible by this are recorded.
     evaluated, validation : Samples or None
         Measured after each recorded period.
+    evaluated_loss : bool
+        Whether records tell the loss of the evaluated, too; without it they take less time. `measure` tells it anyway.
     copied_after : ascending numbers of completed periods after which the parameters are copied to `copies`.
     threads : int or None
         How many threads take part; None for as many as pay. The results do not depend on it.
@@ -89,6 +91,7 @@ class Run:
         record_every: int,
         evaluated: Samples | None = None,
         validation: Samples | None = None,
+        evaluated_loss: bool = True,
         copied_after: Sequence[int] = (),
         threads: int | None = None,
     ) -> None:
@@ -96,7 +99,7 @@ class Run:
         shuffled = np.arange(samples.x.shape[0]) if shuffle_state is not None else np.empty(0, np.int64)
         self._backend, self._network, self._parameters, self._samples = backend, network, parameters, samples
         self._objective, self._steps_per_period, self._record_every = objective, steps_per_period, record_every
-        self._copied_after = copied_after
+        self._copied_after, self._evaluated_loss = copied_after, evaluated_loss
         plain = not samples.weights.size and objective.dropout == 0.0
         in_lanes = plain and suits_lanes(network, batch_size, parameters.itemsize)
         evaluated, validation = evaluated or nothing, validation or nothing
@@ -142,7 +145,8 @@ class Run:
         self.losses = np.empty(learning_rates.size)
         recorder = Recorder(
             table, self._record_every, self.losses, self._sums, self._evaluated, self._validation, self._n_evaluated,
-            self._n_validation, due, np.empty((due.size, self._parameters.size), self._parameters.dtype),
+            self._n_validation, self._evaluated_loss or not learning_rates.size, due,
+            np.empty((due.size, self._parameters.size), self._parameters.dtype),
         )  # fmt: skip
         span = Span(self.period, self.step, n_steps, self._steps_per_period)
         order = self._order if orders is None else self._order._replace(order=orders.reshape(-1))

@@ -11,6 +11,7 @@ from kernels.structs import Objective, Optimizer
 from trainer.checkpoints import Checkpoints
 from trainer.course import Course
 from trainer.errors import InputError
+from trainer.explained_loss import SCORES
 from trainer.feeding import BlockFeed, BlockSource, WholeFeed
 from trainer.model import MLP
 from trainer.outcome import Callback, Outcome, Report, Samples
@@ -104,6 +105,7 @@ def train_epochs(
         record_every=record_every,
         evaluated=(scored.X, scored.Y),
         validation=(validation.X, validation.Y) if validation else None,
+        evaluated_loss=score in SCORES,
         copied_after=snapshot_epochs,
     )
     del first  # a run of a stream lets go of it
