@@ -232,8 +232,9 @@ def test_without_the_loss_the_recorded_accuracy_is_the_same(
     X, Y = random_samples(generator, model, 203)
     n_last = 8 * n_out
     last = model.parameters[-n_last:].copy()
-    # Logits that are equal, that differ by roundings or by little, that decide, and that saturate what follows.
-    for scale in (0.0, 1e-17, 1e-7, 1e-3, 1.0, 30.0, 1e3):
+    # Logits that are equal, that differ by roundings or by little, that decide, and that saturate what follows; turned
+    # around, so that the first of equal outputs is not that of the largest logit.
+    for scale in (0.0, 1e-17, -1e-17, 1e-7, -1e-7, 1e-3, -1e-3, 1.0, 30.0, 1e3, -1e3):
         model.parameters[-n_last:] = scale * last
         tables = [
             model.start_run(X, Y, terms=objective(), evaluated=(X, Y), evaluated_loss=with_loss).advance(np.zeros(1))
